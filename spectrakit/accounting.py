@@ -1,0 +1,94 @@
+"""Every input spectrum is accounted for: ``read = kept + dropped``, with a reason for each drop.
+
+The equality holds by construction: ``read`` is the sum, never a counter of its own.
+"""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(slots=True)
+class InputAccount:
+    """What became of the spectra of one input file."""
+
+    path: str
+    sha256: str = ""
+    format: str = ""
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def read(self) -> int:
+        return self.kept + self.dropped.total()
+
+    def keep(self, n: int = 1) -> None:
+        self.kept += n
+
+    def drop(self, reason: str, n: int = 1) -> None:
+        """Count ``n`` spectra as dropped for ``reason`` (a short, stable phrase)."""
+        self.dropped[reason] += n
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "sha256": self.sha256,
+            "format": self.format,
+            "read": self.read,
+            "kept": self.kept,
+            "dropped": dict(sorted(self.dropped.items())),
+        }
+
+    def sentence(self) -> str:
+        """Return the line that is shown to a person: counts, and the reasons for drops."""
+        reasons = "; ".join(f"{n} {reason}" for reason, n in sorted(self.dropped.items()))
+        tail = f" ({reasons})" if reasons else ""
+        return (
+            f"{self.path}: read {self.read}, kept {self.kept}, "
+            f"dropped {self.dropped.total()}{tail}"
+        )
+
+
+@dataclass(slots=True)
+class Summary:
+    """The machine-readable account of one command (``--summary FILE``)."""
+
+    command: str
+    version: str
+    inputs: list[InputAccount] = field(default_factory=list[InputAccount])
+    outputs: list[str] = field(default_factory=list[str])
+    library: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    model: dict[str, Any] | None = None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+    errors: list[str] = field(default_factory=list[str])
+
+    def open_input(self, path: Path | str) -> InputAccount:
+        account = InputAccount(str(path))
+        self.inputs.append(account)
+        return account
+
+    def as_json(self, exit_code: int) -> dict[str, Any]:
+        return {
+            "command": self.command,
+            "version": self.version,
+            "inputs": [account.as_json() for account in self.inputs],
+            "totals": {
+                "read": sum(account.read for account in self.inputs),
+                "kept": sum(account.kept for account in self.inputs),
+                "dropped": sum(account.dropped.total() for account in self.inputs),
+            },
+            "outputs": self.outputs,
+            "library": self.library,
+            "model": self.model,
+            "parameters": self.parameters,
+            "errors": self.errors,
+            "exit_code": exit_code,
+        }
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
