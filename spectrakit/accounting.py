@@ -46,8 +46,7 @@ class InputAccount:
         reasons = "; ".join(f"{n} {reason}" for reason, n in sorted(self.dropped.items()))
         tail = f" ({reasons})" if reasons else ""
         return (
-            f"{self.path}: read {self.read}, kept {self.kept}, "
-            f"dropped {self.dropped.total()}{tail}"
+            f"{self.path}: read {self.read}, kept {self.kept}, dropped {self.dropped.total()}{tail}"
         )
 
 

@@ -130,7 +130,9 @@ class Tolerance:
         try:
             number = float(match[1])
         except ValueError:
-            raise UsageError(f"tolerance '{text}': '{match[1]}' is not a number.", hint=hint) from None
+            raise UsageError(
+                f"tolerance '{text}': '{match[1]}' is not a number.", hint=hint
+            ) from None
         if not 0 < number < float("inf"):
             raise UsageError(f"tolerance '{text}' must be above zero and finite.", hint=hint)
         unit = match[2].lower()
