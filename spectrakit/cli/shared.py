@@ -129,7 +129,7 @@ CommonOptions = {
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the common options, exit code 130 on Ctrl-C and a quiet end under ``| head``."""
+    """Give a command the common options, exit code 130 on Ctrl-C and quiet under ``| head``."""
     signature = inspect.signature(command, eval_str=True)
 
     @functools.wraps(command)
