@@ -19,7 +19,6 @@ from spectrakit.spectrum import FloatArray, Spectrum, Tolerance
 IntArray = NDArray[np.integer[Any]]
 
 MIN_RELATIVE_INTENSITY = 0.01  # of the base peak; Li 2021 and ms_entropy's default
-ABOVE_PRECURSOR = 1.5  # Da; a singly charged precursor has no fragment above its isotopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +128,14 @@ def clean_peaks(
         if max_mz is not None:
             keep &= ~(peaks.mz > np.repeat(max_mz, peaks.counts))
     peaks = merge_peaks(_sorted(peaks.where(keep)), tolerance)
-    peaks = _above(peaks, min_relative_intensity)
+    peaks = peaks.where(not_below(peaks, min_relative_intensity))
     if max_peaks:
         peaks = _strongest(peaks, max_peaks)
+    return normalised(peaks)
+
+
+def normalised(peaks: PeakLists) -> PeakLists:
+    """Return the lists with intensities that sum to 1 within each spectrum."""
     total = np.bincount(peaks.owner(), peaks.intensity, minlength=len(peaks))
     return PeakLists(peaks.indptr, peaks.mz, peaks.intensity / np.repeat(total, peaks.counts))
 
@@ -186,12 +190,13 @@ def _sorted(peaks: PeakLists) -> PeakLists:
     return PeakLists(peaks.indptr, peaks.mz[order], peaks.intensity[order])
 
 
-def _above(peaks: PeakLists, share: float) -> PeakLists:
+def not_below(peaks: PeakLists, share: float) -> NDArray[np.bool_]:
+    """(n_peaks,) bool: peaks of at least ``share`` of their spectrum's base peak."""
     filled = np.flatnonzero(peaks.counts)
     base = np.zeros(len(peaks))
     if len(filled):
         base[filled] = np.maximum.reduceat(peaks.intensity, peaks.indptr[:-1][filled])
-    return peaks.where(peaks.intensity >= share * np.repeat(base, peaks.counts))
+    return peaks.intensity >= share * np.repeat(base, peaks.counts)
 
 
 def _strongest(peaks: PeakLists, most: int) -> PeakLists:

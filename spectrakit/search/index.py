@@ -20,7 +20,7 @@ from spectrakit.search.open_search import open_pairs
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, adducts_agree, precursor_pairs
 from spectrakit.search.prepared import DEFAULT_TOLERANCE, PreparedSpectra, Queries
-from spectrakit.search.similarity import Similarity, score_pairs
+from spectrakit.search.similarity import Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
 INDEX_VERSION = 1
@@ -88,9 +88,7 @@ class Matches:
 
     def where(self, keep: NDArray[Any]) -> "Matches":
         """Return the matches selected by a mask or by positions."""
-        return Matches(
-            self.query[keep], self.row[keep], self.score[keep], self.matched_peaks[keep]
-        )
+        return Matches(self.query[keep], self.row[keep], self.score[keep], self.matched_peaks[keep])
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +171,15 @@ class SpectralIndex:
     def __len__(self) -> int:
         return len(self.spectra)
 
+    def norm(self, method: Similarity) -> FloatArray:
+        """(n,) float64 norm of each row's intensities, computed when a cosine first asks."""
+        if method not in self._norms:
+            self._norms[method] = norms(self.spectra, method)
+        return self._norms[method]
+
     @cached_property
-    def norm(self) -> FloatArray:
-        """(n,) float64 Euclidean norm of each row's intensities (cosine only)."""
-        owner = np.repeat(np.arange(len(self)), self.spectra.counts)
-        square = self.spectra.intensity.astype(np.float64) ** 2
-        return np.sqrt(np.bincount(owner, square, minlength=len(self)))
+    def _norms(self) -> dict[Similarity, FloatArray]:
+        return {}
 
     @cached_property
     def polarity(self) -> NDArray[np.int8]:

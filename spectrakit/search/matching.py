@@ -28,6 +28,10 @@ class PeakMatches:
     query_peak: IntArray
     library_peak: IntArray
 
+    def where(self, keep: NDArray[np.bool_]) -> "PeakMatches":
+        """Return the matches for which ``keep`` holds."""
+        return PeakMatches(self.pair[keep], self.query_peak[keep], self.library_peak[keep])
+
 
 def pair_chunks(peaks_of_pair: IntArray) -> Iterator[slice]:
     """Cut pairs into slices of about ``CHUNK_PEAKS`` library peaks; at least one pair each."""

@@ -15,7 +15,7 @@ from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, Blocked, adducts_agree, block_meets
 from spectrakit.search.prepared import GRID, PreparedSpectra, Queries
-from spectrakit.search.similarity import Similarity, score_pairs
+from spectrakit.search.similarity import COSINES, Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
 CHUNK_TERMS = 1 << 17  # peak matches summed at once
@@ -30,8 +30,7 @@ class Indexed(Blocked, Protocol):
     def fragments(self) -> PeakIndex: ...
     @property
     def losses(self) -> PeakIndex: ...
-    @property
-    def norm(self) -> FloatArray: ...
+    def norm(self, method: Similarity) -> FloatArray: ...
 
 
 def open_pairs(
@@ -96,12 +95,13 @@ def _peak_ranges(
     owner = np.repeat(np.arange(len(spectra), dtype=np.int64), spectra.counts)
     fragment = spectra.mz.astype(np.int64)
     width = np.broadcast_to(grid_width(fragment, tolerance), fragment.shape)
+    counts = spectra.weighted > 0
     ranges: list[_Ranges] = []
     if method is not Similarity.NEUTRAL_LOSS:
-        ranges.append(_look_up(index.fragments, queries, owner, fragment, width))
+        ranges.append(_look_up(index.fragments, queries, owner, fragment, width, counts))
     if method.needs_precursor:
         precursor = spectra.precursor_mz[owner]
-        known = np.isfinite(precursor)
+        known = counts & np.isfinite(precursor)
         loss = np.rint(np.where(known, precursor, 0.0) / GRID).astype(np.int64) - fragment
         ranges.append(_look_up(index.losses, queries, owner, loss, width, known))
     return ranges
@@ -113,13 +113,13 @@ def _look_up(
     owner: IntArray,
     position: IntArray,
     width: IntArray,
-    usable: NDArray[np.bool_] | None = None,
+    usable: NDArray[np.bool_],
 ) -> _Ranges:
     found: list[tuple[IntArray, ...]] = []
     for block in range(len(BLOCK_POLARITY)):
         first, stop = int(peaks.start[block]), int(peaks.start[block + 1])
         meets = block_meets(block, queries.polarity)[owner]
-        chosen = np.flatnonzero(meets if usable is None else meets & usable)
+        chosen = np.flatnonzero(meets & usable)
         if first == stop or not len(chosen):
             continue
         held = peaks.position[first:stop]
@@ -159,24 +159,16 @@ def _bounds(
         counts = part.counts[begin:end]
         place = expand_ranges(part.low[begin:end], counts)
         query_peak = part.query_peak[begin:end]
-        target = part.peaks.row[place] + np.repeat(
-            (part.query[begin:end] - first) * n_rows, counts
-        )
+        target = part.peaks.row[place] + np.repeat((part.query[begin:end] - first) * n_rows, counts)
         term = _terms(index.spectra, queries.spectra, part.peaks, place, query_peak, counts, method)
         total += np.bincount(target, term, minlength=n * n_rows)
         matched += np.bincount(target, minlength=n * n_rows)
     bound = total.reshape(n, n_rows)
-    if method in (Similarity.COSINE, Similarity.MODIFIED_COSINE):
-        own = np.sqrt(_square_sums(queries.spectra, first, stop))
-        norm = own[:, None] * index.norm[None, :]
+    if method in COSINES:
+        own = norms(queries.spectra.take(np.arange(first, stop)), method)
+        norm = own[:, None] * index.norm(method)[None, :]
         bound = np.divide(bound, norm, out=np.zeros_like(bound), where=norm > 0)
     return bound, matched.reshape(n, n_rows)
-
-
-def _square_sums(spectra: PreparedSpectra, first: int, stop: int) -> FloatArray:
-    owner = np.repeat(np.arange(stop - first), spectra.counts[first:stop])
-    peaks = slice(int(spectra.indptr[first]), int(spectra.indptr[stop]))
-    return np.bincount(owner, spectra.intensity[peaks].astype(np.float64) ** 2, stop - first)
 
 
 def _terms(

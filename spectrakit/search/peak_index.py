@@ -31,20 +31,21 @@ class PeakIndex:
 
     @classmethod
     def build(cls, spectra: PreparedSpectra, block_start: IntArray, *, losses: bool) -> Self:
-        """Sort the peaks of ``spectra`` by m/z, or by precursor m/z - m/z with ``losses``.
+        """Sort the peaks that count by m/z, or by precursor m/z - m/z with ``losses``.
 
         Rows without a precursor have no losses and are left out then.
         """
-        row = np.repeat(np.arange(len(spectra), dtype=np.int32), spectra.counts)
-        position = spectra.mz
-        peak_type = np.int32 if len(row) < 2**31 else np.int64
-        peak = np.arange(len(row), dtype=peak_type)
+        peak = np.flatnonzero(spectra.weighted > 0)
+        row = (np.searchsorted(spectra.indptr, peak, side="right") - 1).astype(np.int32)
         if losses:
             known = np.isfinite(spectra.precursor_mz)
             precursor = np.rint(np.where(known, spectra.precursor_mz, 0.0) / GRID).astype(np.int64)
-            keep = known[row]
-            peak, row = peak[keep], row[keep]
+            peak, row = peak[known[row]], row[known[row]]
             position = (precursor[row] - spectra.mz[peak]).astype(np.int32)
+        else:
+            position = spectra.mz[peak]
+        if len(spectra.mz) < 2**31:
+            peak = peak.astype(np.int32)
         bounds = np.searchsorted(row, block_start).astype(np.int64)
         order = np.concatenate(
             [

@@ -2,28 +2,33 @@
 
 m/z live on a grid of 10 µDa as int32 (up to m/z 21,474). Integers make "not farther than the
 tolerance" exact: 100.07 and 100.05 are 0.02 apart here, while float32 answers by rounding.
+
+Peaks down to 0.1 % of the base peak are held, because the evidence for a compound gains from
+them (``evidence.py``). Similarities, as everywhere, see those of 1 % and more: the others
+have ``weighted`` 0.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import (
-    ABOVE_PRECURSOR,
-    FloatArray,
+    MIN_RELATIVE_INTENSITY,
     IntArray,
     PeakLists,
     clean_peaks,
     entropy_weighted,
+    normalised,
+    not_below,
 )
-from spectrakit.spectrum import Spectrum, Tolerance
+from spectrakit.spectrum import FloatArray, Spectrum, Tolerance
 
 GRID = 1e-5  # Da
+HELD_INTENSITY = 0.001  # of the base peak
 MAX_MZ = 21474.0  # the largest m/z that int32 holds on the grid
 DEFAULT_TOLERANCE = Tolerance(0.02, "Da")
 
@@ -36,7 +41,8 @@ class PreparedSpectra:
         indptr: (n + 1,) int64.
         mz: (n_peaks,) int32, m/z in units of ``GRID``, ascending in each spectrum.
         intensity: (n_peaks,) float32, sum 1 in each spectrum.
-        weighted: (n_peaks,) float32, entropy-weighted intensity, sum 1 in each spectrum.
+        weighted: (n_peaks,) float32, entropy-weighted intensity of the peaks of at least 1 %
+            of the base peak, sum 1 in each spectrum; 0 for the others.
         precursor_mz: (n,) float64, NaN where missing.
     """
 
@@ -48,14 +54,17 @@ class PreparedSpectra:
 
     @classmethod
     def from_cleaned(cls, peaks: PeakLists, precursor_mz: FloatArray) -> Self:
-        """Put lists that ``clean_peaks`` returned on the grid; peaks above MAX_MZ are dropped."""
+        """Put cleaned lists (``HELD_INTENSITY``) on the grid; peaks above MAX_MZ are dropped."""
         if (peaks.mz > MAX_MZ).any():
             peaks = peaks.where(peaks.mz <= MAX_MZ)
+        strong = not_below(peaks, MIN_RELATIVE_INTENSITY)
+        weighted = np.zeros(len(peaks.mz), dtype=np.float32)
+        weighted[strong] = entropy_weighted(normalised(peaks.where(strong)))
         return cls(
             indptr=peaks.indptr,
             mz=np.rint(peaks.mz / GRID).astype(np.int32),
             intensity=peaks.intensity.astype(np.float32),
-            weighted=entropy_weighted(peaks).astype(np.float32),
+            weighted=weighted,
             precursor_mz=np.asarray(precursor_mz, dtype=np.float64),
         )
 
@@ -130,10 +139,11 @@ def prepare_spectra(
     """
     if precursor_mz is None:
         precursor_mz = np.array([s.precursor_mz for s in spectra], dtype=np.float64)
-    charge = np.array([max(1, abs(s.charge)) for s in spectra], dtype=np.int64)
-    limit = np.where(charge == 1, precursor_mz + ABOVE_PRECURSOR, nan)
     peaks = clean_peaks(
-        PeakLists.from_spectra(spectra), tolerance=tolerance, max_mz=limit, max_peaks=max_peaks
+        PeakLists.from_spectra(spectra),
+        tolerance=tolerance,
+        min_relative_intensity=HELD_INTENSITY,
+        max_peaks=max_peaks,
     )
     return PreparedSpectra.from_cleaned(peaks, precursor_mz)
 

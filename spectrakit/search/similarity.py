@@ -1,7 +1,7 @@
 """Spectral similarities, exact, for many pairs of cleaned spectra at once.
 
-Every method is 0 for spectra without a common peak and 1 for equal ones. ``weighted`` is the
-entropy-weighted intensity, ``intensity`` the plain one; both sum to 1.
+Every method is 0 for spectra without a common peak and 1 for equal ones. Only peaks of at
+least 1 % of the base peak count (``weighted`` > 0).
 
 * ``entropy``          1/2 sum f(a + b) - f(a) - f(b), f(x) = x log2 x, weighted (Li 2021)
 * ``cosine``           sum a b / (|a| |b|), no transform (matchms CosineGreedy)
@@ -38,6 +38,9 @@ class Similarity(StrEnum):
     def needs_precursor(self) -> bool:
         """Whether both spectra must have a precursor m/z."""
         return self in (Similarity.MODIFIED_COSINE, Similarity.NEUTRAL_LOSS, Similarity.HYBRID)
+
+
+COSINES = (Similarity.COSINE, Similarity.SQRT_COSINE, Similarity.MODIFIED_COSINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,35 @@ def _score_chunk(
 ) -> tuple[FloatArray, IntArray]:
     n = len(pair_query)
     if not method.needs_precursor:
-        matches = match_peaks(queries, library, pair_query, pair_row, tolerance)
+        matches = _strong(
+            queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance)
+        )
         return _sum(queries, library, pair_query, pair_row, method, matches)
     shift = queries.precursor_mz[pair_query] - library.precursor_mz[pair_row]
     known = np.flatnonzero(np.isfinite(shift))
     pair_query, pair_row, shift = pair_query[known], pair_row[known], shift[known]
-    shifted = match_peaks(queries, library, pair_query, pair_row, tolerance, shift)
+    shifted = _strong(
+        queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance, shift)
+    )
     if method is Similarity.NEUTRAL_LOSS:
         matches = shifted
     else:
-        direct = match_peaks(queries, library, pair_query, pair_row, tolerance)
+        direct = _strong(
+            queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance)
+        )
         matches = _both(queries, library, method, direct, shifted)
     score, matched = np.zeros(n), np.zeros(n, dtype=np.int64)
     score[known], matched[known] = _sum(queries, library, pair_query, pair_row, method, matches)
     return score, matched
+
+
+def _strong(
+    queries: PreparedSpectra, library: PreparedSpectra, matches: PeakMatches
+) -> PeakMatches:
+    """Leave out matches of peaks below 1 % of their base peak."""
+    return matches.where(
+        (queries.weighted[matches.query_peak] > 0) & (library.weighted[matches.library_peak] > 0)
+    )
 
 
 def _both(
@@ -119,7 +137,7 @@ def _both(
     if method is Similarity.HYBRID:
         priority[: len(direct.pair)] += 2.0  # a term is at most 1
     taken = one_to_one(either, priority)
-    return PeakMatches(either.pair[taken], either.query_peak[taken], either.library_peak[taken])
+    return either.where(taken)
 
 
 def terms(
@@ -148,19 +166,24 @@ def _sum(
     n = len(pair_query)
     score = np.bincount(matches.pair, terms(queries, library, method, matches), minlength=n)
     matched = np.bincount(matches.pair, minlength=n)
-    if method in (Similarity.COSINE, Similarity.MODIFIED_COSINE):
-        norm = _norms(queries, pair_query) * _norms(library, pair_row)
+    if method in COSINES:
+        norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
     return np.clip(score, 0.0, 1.0), matched
 
 
-def _norms(spectra: PreparedSpectra, rows: IntArray) -> FloatArray:
-    """(k,) float64 Euclidean norm of the intensities of ``rows``."""
+def _norms(spectra: PreparedSpectra, rows: IntArray, method: Similarity) -> FloatArray:
     unique, inverse = np.unique(rows, return_inverse=True)
-    lists = spectra.take(unique)
-    owner = np.repeat(np.arange(len(unique)), lists.counts)
-    square = np.bincount(owner, lists.intensity.astype(np.float64) ** 2, minlength=len(unique))
-    return np.sqrt(square)[inverse]
+    return norms(spectra.take(unique), method)[inverse]
+
+
+def norms(spectra: PreparedSpectra, method: Similarity) -> FloatArray:
+    """(n,) float64 Euclidean norm of the (square roots of the) intensities that count."""
+    owner = np.repeat(np.arange(len(spectra)), spectra.counts)
+    square = np.where(spectra.weighted > 0, spectra.intensity, 0.0).astype(np.float64)
+    if method is not Similarity.SQRT_COSINE:
+        square = square**2
+    return np.sqrt(np.bincount(owner, square, minlength=len(spectra)))
 
 
 def similarity(

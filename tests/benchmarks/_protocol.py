@@ -60,9 +60,7 @@ def tuning_task(train, official_queries):
         twin = (train.molecule[row], _fingerprint(train, row)) in known
         if near.any() and not twin:
             keep.append(number)
-    return Task(
-        train.take(np.array(chosen)[keep]), train.take(library_rows), np.array(kinds)[keep]
-    )
+    return Task(train.take(np.array(chosen)[keep]), train.take(library_rows), np.array(kinds)[keep])
 
 
 def _split(rows, values):
@@ -76,9 +74,7 @@ def _fingerprint(records, row):
     first, stop = records.peaks.indptr[row : row + 2]
     if stop - first < 3:
         return row  # short spectra are equal by chance
-    return (
-        records.peaks.mz[first:stop].tobytes() + records.peaks.intensity[first:stop].tobytes()
-    )
+    return records.peaks.mz[first:stop].tobytes() + records.peaks.intensity[first:stop].tobytes()
 
 
 def _fingerprints(records, rows):
