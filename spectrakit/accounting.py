@@ -22,9 +22,11 @@ class InputAccount:
 
     @property
     def read(self) -> int:
+        """Spectra met in the input."""
         return self.kept + self.dropped.total()
 
     def keep(self, n: int = 1) -> None:
+        """Count ``n`` spectra as used."""
         self.kept += n
 
     def drop(self, reason: str, n: int = 1) -> None:
@@ -32,6 +34,7 @@ class InputAccount:
         self.dropped[reason] += n
 
     def as_json(self) -> dict[str, Any]:
+        """Return this input's entry in the summary."""
         return {
             "path": self.path,
             "sha256": self.sha256,
@@ -46,8 +49,7 @@ class InputAccount:
         reasons = "; ".join(f"{n} {reason}" for reason, n in sorted(self.dropped.items()))
         tail = f" ({reasons})" if reasons else ""
         return (
-            f"{self.path}: read {self.read}, kept {self.kept}, "
-            f"dropped {self.dropped.total()}{tail}"
+            f"{self.path}: read {self.read}, kept {self.kept}, dropped {self.dropped.total()}{tail}"
         )
 
 
@@ -65,11 +67,13 @@ class Summary:
     errors: list[str] = field(default_factory=list[str])
 
     def open_input(self, path: Path | str) -> InputAccount:
+        """Start the account of one more input."""
         account = InputAccount(str(path))
         self.inputs.append(account)
         return account
 
     def as_json(self, exit_code: int) -> dict[str, Any]:
+        """Return the whole summary, as ``--summary`` writes it."""
         return {
             "command": self.command,
             "version": self.version,

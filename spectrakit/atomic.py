@@ -5,7 +5,7 @@ and one a wrong one; of 176 killed while writing a part file, none did.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def publish(part: Path, final: Path) -> None:
     try:
         with part.open("rb+") as handle:
             os.fsync(handle.fileno())
-        os.replace(part, final)
+        part.replace(final)
     except OSError as error:
         raise unwritable(final, error) from error
     with suppress(OSError):  # Windows and some network shares cannot open a folder
@@ -38,7 +38,7 @@ def publish(part: Path, final: Path) -> None:
 
 
 @contextmanager
-def atomic_path(final: Path) -> Iterator[Path]:
+def atomic_path(final: Path) -> Generator[Path]:
     """Yield a part path to write to; publish it on success, delete it on any exception."""
     part = part_path(final)
     try:

@@ -35,7 +35,7 @@ class Modality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An abscissa: ``values`` (n,) float64 in ``unit`` (``m/z``, ``ppm``, ``nm``, ``cm^-1``, ``s``)."""
+    """An abscissa: ``values`` (n,) float64 in ``unit`` (m/z, ppm, nm, cm^-1, s)."""
 
     values: FloatArray
     unit: str
@@ -46,7 +46,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Molecule:
-    """An annotation: the identity a record claims. Keys are kept as given, never trusted blindly."""
+    """An annotation: the identity a record claims, as given."""
 
     name: str = ""
     inchikey: str = ""
@@ -130,7 +130,9 @@ class Tolerance:
         try:
             number = float(match[1])
         except ValueError:
-            raise UsageError(f"tolerance '{text}': '{match[1]}' is not a number.", hint=hint) from None
+            raise UsageError(
+                f"tolerance '{text}': '{match[1]}' is not a number.", hint=hint
+            ) from None
         if not 0 < number < float("inf"):
             raise UsageError(f"tolerance '{text}' must be above zero and finite.", hint=hint)
         unit = match[2].lower()

@@ -1,0 +1,1 @@
+"""Small pure steps on peaks and traces."""

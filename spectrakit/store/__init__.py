@@ -1,0 +1,1 @@
+"""One HDF5 file a store, written once."""

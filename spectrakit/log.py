@@ -1,0 +1,86 @@
+"""What people see while a command works: messages and progress, on stderr only.
+
+A terminal gets a bar with rate and time left; a log file gets a line now and then.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+log = logging.getLogger("spectrakit")
+
+LINE_EVERY_SECONDS = 15.0
+
+
+def set_verbosity(level: int) -> None:
+    """Show errors only (-1), messages (0) or details as well (1)."""
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.propagate = False
+    for handler in log.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)
+    log.setLevel({-1: logging.ERROR, 0: logging.INFO}.get(level, logging.DEBUG))
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal something; silent with --quiet."""
+    log.info(message)
+
+
+@contextmanager
+def progress(label: str, total: int | None, unit: str) -> Generator[Callable[[int], None]]:
+    """Yield ``advance(n)``; show how far the work is, its rate and the time left."""
+    if not log.isEnabledFor(logging.INFO):
+        yield lambda n: None
+    elif sys.stderr.isatty():
+        with _bar(label, total, unit) as advance:
+            yield advance
+    else:
+        yield _lines(label, total, unit)
+
+
+@contextmanager
+def _bar(label: str, total: int | None, unit: str) -> Generator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(f"{unit}, {{task.speed:.1f}}/s" if total is None else unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _lines(label: str, total: int | None, unit: str) -> Callable[[int], None]:
+    done = 0
+    start = shown = time.monotonic()
+
+    def advance(n: int) -> None:
+        nonlocal done, shown
+        done += n
+        now = time.monotonic()
+        if now - shown < LINE_EVERY_SECONDS:
+            return
+        shown = now
+        rate = done / (now - start)
+        left = f", {(total - done) / rate:.0f} s left" if total and rate else ""
+        of = f" of {total}" if total else ""
+        say(f"{label}: {done}{of} {unit}, {rate:.1f}/s{left}")
+
+    return advance

@@ -1,0 +1,110 @@
+"""Records for programs: tab-separated text or JSON lines, on stdout or in a file.
+
+stdout carries records and nothing else. A file appears whole or not at all.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from spectrakit.atomic import atomic_path
+
+STDOUT = "-"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+Record = Mapping[str, Any]
+
+
+def cell(value: object) -> str:
+    """Return one TSV cell: unquoted, missing values empty, control characters as a space."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else format_number(value)
+    return _CONTROL.sub(" ", str(value)).encode("utf-8", "replace").decode("utf-8")
+
+
+def format_number(value: float) -> str:
+    """Return the shortest decimal text that reads back as this number."""
+    text = repr(float(value))
+    return text.removesuffix(".0")
+
+
+def _tsv(stream: TextIO, columns: Sequence[str]) -> Callable[[Record], None]:
+    stream.write("\t".join(columns) + "\n")
+
+    def write(record: Record) -> None:
+        stream.write("\t".join(cell(record.get(column)) for column in columns) + "\n")
+
+    return write
+
+
+def _jsonl(stream: TextIO, columns: Sequence[str]) -> Callable[[Record], None]:
+    def write(record: Record) -> None:
+        row = {column: _json_value(record.get(column)) for column in columns}
+        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    return write
+
+
+def _json_value(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+FORMATS = {"tsv": _tsv, "jsonl": _jsonl}
+
+
+@contextmanager
+def open_records(
+    out: str | Path, record_format: str, columns: Sequence[str]
+) -> Generator[Callable[[Record], None]]:
+    """Yield ``write(record)`` for records with these columns; ``-`` is stdout.
+
+    Raises:
+        InputError: the file or its folder cannot be written.
+    """
+    start = FORMATS[record_format]
+    if str(out) == STDOUT:
+        yield start(sys.stdout, columns)
+        sys.stdout.flush()
+        return
+    with (
+        atomic_path(Path(out)) as part,
+        part.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        yield start(stream, columns)
+
+
+def write_text(out: str | Path, text: str) -> None:
+    """Write a whole text to stdout or, atomically, to a file."""
+    if str(out) == STDOUT:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    with atomic_path(Path(out)) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(out: str | Path, value: object) -> None:
+    """Write a value as readable JSON with a final newline; NaN becomes null."""
+    write_text(out, json.dumps(_no_nan(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _no_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _no_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_no_nan(item) for item in value]
+    return _json_value(value)
+
+
+def complain(message: str) -> None:
+    """Write an error for a person; shown even with --quiet."""
+    print(message, file=sys.stderr)
