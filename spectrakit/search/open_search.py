@@ -27,10 +27,18 @@ class Indexed(Blocked, Protocol):
     """What open search needs of an index."""
 
     @property
-    def fragments(self) -> PeakIndex: ...
+    def fragments(self) -> PeakIndex:
+        """All peaks by m/z."""
+        ...
+
     @property
-    def losses(self) -> PeakIndex: ...
-    def norm(self, method: Similarity) -> FloatArray: ...
+    def losses(self) -> PeakIndex:
+        """All peaks by neutral loss."""
+        ...
+
+    def norm(self, method: Similarity) -> FloatArray:
+        """(n,) float64 norm of each row's intensities."""
+        ...
 
 
 def open_pairs(

@@ -169,7 +169,7 @@ def _sum(
     if method in COSINES:
         norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
-    return np.clip(score, 0.0, 1.0), matched
+    return np.clip(score, 0.0, 1.0).astype(np.float64), matched
 
 
 def _norms(spectra: PreparedSpectra, rows: IntArray, method: Similarity) -> FloatArray:
