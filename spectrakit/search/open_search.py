@@ -15,7 +15,7 @@ from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, Blocked, adducts_agree, block_meets
 from spectrakit.search.prepared import GRID, PreparedSpectra, Queries
-from spectrakit.search.similarity import COSINES, Similarity, norms, score_pairs
+from spectrakit.search.similarity import COSINES, LEAST_LOSS, Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
 CHUNK_TERMS = 1 << 17  # peak matches summed at once
@@ -111,6 +111,8 @@ def _peak_ranges(
         precursor = spectra.precursor_mz[owner]
         known = counts & np.isfinite(precursor)
         loss = np.rint(np.where(known, precursor, 0.0) / GRID).astype(np.int64) - fragment
+        if method is Similarity.HYBRID:
+            known &= loss * GRID >= LEAST_LOSS - GRID
         ranges.append(_look_up(index.losses, queries, owner, loss, width, known))
     return ranges
 
