@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
-from spectrakit.io.record import BadSpectrum, record_spectrum, tidy_peaks
+from spectrakit.io.record import BadSpectrum, Field, field_of, record_spectrum
 from spectrakit.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -83,28 +84,41 @@ def _spectrum(block: bytes, common: dict[str, str], index: int) -> Spectrum:
     first = _FIRST_PEAK.search(block, top) if top else None
     header_end = first.start() if first else len(block)
     header = decode(block[top:header_end])
-    pairs: list[tuple[str, str]] = []
+    fields: list[Field] = []
     for i, text in enumerate(header.split("\n")):
-        key, equals, value = text.partition("=")
-        if equals:
-            pairs.append((key.strip(), value.strip()))
-        elif text.strip() and not text.lstrip().startswith(tuple(_COMMENTS.decode())):
+        field = _field(text)
+        if field is None:
             raise BadPeakLine(1 + i, text)
+        fields.append(field)
     if common:
-        own = {key for key, _ in pairs}
-        pairs.extend((key, value) for key, value in common.items() if key not in own)
+        own = {key for _, key, _ in fields}
+        fields.extend(field_of(key, value) for key, value in common.items() if key not in own)
     body = block[header_end:].rstrip()
     try:
-        mz, intensity, notes = parse_peaks(body, comments=_COMMENTS) if body else parse_peaks(b"")
+        mz, intensity, notes = parse_peaks(body, comments=_COMMENTS) if body else _NOTHING
     except BadPeakLine as error:
         raise BadPeakLine(error.line + 1 + header.count("\n"), error.text) from None
     return record_spectrum(
-        pairs,
-        tidy_peaks(mz, intensity, _third_column(notes)),
+        fields,
+        (mz, intensity, _third_column(notes)),
         id_order=_ID_ORDER,
         time_unit="s",
         index=index,
     )
+
+
+_NOTHING = (np.empty(0), np.empty(0), list[str]())
+
+
+@lru_cache(maxsize=1 << 16)
+def _field(line: str) -> Field | None:
+    """Return one header line as a field, or None for what is neither field nor comment."""
+    key, equals, value = line.partition("=")
+    if equals:
+        return field_of(key.strip(), value.strip())
+    if not key.strip() or key.lstrip().startswith(tuple(_COMMENTS.decode())):
+        return "", "", ""
+    return None
 
 
 def _third_column(notes: list[str]) -> dict[str, NDArray[Any]]:

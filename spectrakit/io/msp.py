@@ -9,12 +9,15 @@ seen before.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
-from spectrakit.io.record import BadSpectrum, record_spectrum, tidy_peaks
+from spectrakit.io.record import NO_COLUMNS, BadSpectrum, Field, field_of, record_spectrum
 from spectrakit.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -76,55 +79,61 @@ def read_msp(path: Path, stream: BinaryIO, account: "InputAccount") -> Iterator[
 def _spectrum(entry: _Entry, index: int) -> Spectrum:
     if entry.declared is None and not entry.body:
         raise BadSpectrum(_NO_LIST)
-    if entry.declared and not entry.body.strip():
+    if entry.declared and not entry.body:
         raise BadSpectrum(_MISSING)
     mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else _NOTHING
-    columns = {"annotation": note_column(notes)} if notes else {}
-    pairs: list[tuple[str, str]] = []
-    later: list[tuple[str, str]] = []
-    for line in entry.header.split("\n"):
-        key, colon, value = line.partition(":")
-        key, value = key.strip(), value.strip()
-        if not colon:
-            if key:
-                pairs.append(("text", key))
-            continue
-        pairs.append((key, value))
-        lower = key[:8].lower()
-        if lower.startswith("comment"):
-            _comment(pairs, later, value)
-        elif lower.startswith("synon") and (match := _SYNONYM_FIELD.match(value)):
-            later.append((match[1], match[2]))
+    fields = [_field(line) for line in entry.header.split("\n")]
+    for field in fields:
+        if field[0] == "comment":
+            fields = _with_comment(fields)
+            break
     if entry.declared is not None and entry.declared != len(mz):
-        pairs.append(("Num Peaks", str(entry.declared)))
+        fields.append(("num_peaks", "Num Peaks", str(entry.declared)))
     return record_spectrum(
-        pairs + later if later else pairs,
-        tidy_peaks(mz, intensity, columns),
+        fields,
+        (mz, intensity, {"annotation": note_column(notes)} if notes else NO_COLUMNS),
         id_order=_ID_ORDER,
         time_unit="min",
         index=index,
     )
 
 
-_NOTHING = parse_peaks(b"")
+_NOTHING = (np.empty(0), np.empty(0), list[str]())
 
 
-def _comment(pairs: list[tuple[str, str]], later: list[tuple[str, str]], value: str) -> None:
+@lru_cache(maxsize=1 << 16)
+def _field(line: str) -> Field:
+    """Return one header line as a field; most lines of a library repeat."""
+    key, colon, value = line.partition(":")
+    key, value = key.strip(), value.strip()
+    if not colon:
+        return "", "text" if key else "", key
+    if key[:5].lower() == "synon" and (match := _SYNONYM_FIELD.match(value)):
+        return field_of(match[1], match[2])
+    return field_of(key, value)
+
+
+def _with_comment(fields: list[Field]) -> list[Field]:
     """Take apart ``"k=v" "k=v"``; of NIST's ``k=v k=v`` take what has a column, keep the whole."""
-    if value.startswith('"'):
-        found = _QUOTED_PAIR.findall(value)
-        if found:
-            pairs.pop()
-            later.extend(found)
-            computed = [(k[9:], v) for k, v in found if k in ("computed SMILES", "computed InChI")]
-            later.extend(computed)
-        return
-    if "=" in value:
-        for key, text in _BARE_PAIR.findall(value):
-            if key in _COMMENT_KEYS:
-                later.append((_COMMENT_KEYS[key], text.strip('"')))
-            elif key == "NCE":
-                later.append(("Collision_energy", f"{text} NCE"))
+    kept: list[Field] = []
+    found: list[Field] = []
+    for field in fields:
+        value = field[2]
+        if field[0] != "comment":
+            kept.append(field)
+        elif value.startswith('"') and (pairs := _QUOTED_PAIR.findall(value)):
+            found.extend(field_of(key, text) for key, text in pairs)
+            for key, text in pairs:
+                if key in ("computed SMILES", "computed InChI"):
+                    found.append(field_of(key[9:], text))
+        else:
+            kept.append(("", field[1], value))
+            for key, text in _BARE_PAIR.findall(value):
+                if key in _COMMENT_KEYS:
+                    found.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
+                elif key == "NCE":
+                    found.append(field_of("Collision_energy", f"{text} NCE"))
+    return kept + found
 
 
 def _entries(path: Path, stream: BinaryIO) -> Iterator[_Entry]:
@@ -201,7 +210,7 @@ def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry],
             header, body = lines[start:list_at], lines[list_at + skip : stop]
         if named or list_at is not None:
             joined = "\n".join(body).rstrip().encode("utf-8")
-            body_line = line + (list_at or 0) + 1
+            body_line = line + (list_at or 0) + 1  # the list begins below its announcement
             head = "\n".join(h for h in header if h.strip())
             entries.append(_Entry(head, declared, joined, line + start, body_line))
             start = stop

@@ -1,11 +1,12 @@
 """Peak lists in text: two numbers a line at full speed, every other dialect line by line."""
 
 import re
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.io.record import BadSpectrum
+from spectrakit.io.record import NO_COLUMNS, BadSpectrum, tidy_peaks
 from spectrakit.spectrum import FloatArray
 
 _MALFORMED = "malformed peak line"
@@ -26,7 +27,9 @@ class BadPeakLine(BadSpectrum):
 def parse_peaks(
     body: bytes, declared: int | None = None, comments: bytes = b""
 ) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Return m/z, intensity (n,) float64 in the order of the file, and a note for each peak.
+    """Return m/z, intensity (n,) float64 ascending in m/z, and a note for each peak.
+
+    Peaks of equal m/z keep the order of the file.
 
     Args:
         body: the lines of the list; line ends are ``\\n``.
@@ -39,24 +42,24 @@ def parse_peaks(
 
     Raises:
         BadPeakLine: a line does not begin with two numbers.
+        BadSpectrum: a peak is NaN or infinite, or an m/z is negative.
     """
     words = body.split()
-    n_lines = body.count(b"\n") + (not body.endswith(b"\n"))
-    if len(words) == 2 * n_lines and b"_" not in body:
+    if len(words) == 2 * (body.count(b"\n") + 1) and b"_" not in body:
         try:
-            flat = np.array(list(map(float, words)))
+            flat = list(map(float, words))
         except ValueError:
             pass
         else:
-            mz = flat[::2].copy()
-            # A line of one number and one of three would show as m/z that jump back.
-            if (mz[1:] >= mz[:-1]).all() or _two_a_line(body):
-                return mz, flat[1::2].copy(), []
-    return _line_by_line(body, declared, comments)
-
-
-def _two_a_line(body: bytes) -> bool:
-    return all(len(line.split()) == 2 for line in body.splitlines())
+            mz = flat[::2]
+            # Plain lists are faster than numpy for the usual few dozen peaks. A line of one
+            # number and one of three would show as m/z that jump back: those go line by line.
+            if mz[0] >= 0 and mz == sorted(mz) and isfinite(sum(flat)):
+                return np.array(mz), np.array(flat[1::2]), []
+    mz_array, intensity, notes = _line_by_line(body, declared, comments)
+    columns = {"note": note_column(notes)} if notes else NO_COLUMNS
+    mz_array, intensity, columns = tidy_peaks(mz_array, intensity, columns)
+    return mz_array, intensity, columns["note"].tolist() if notes else []
 
 
 def _line_by_line(
