@@ -18,7 +18,7 @@ def carbons(mz, charge, n=20, height=1e6):
     return [(mz, height), (mz + C13_C12 / charge, height * n * 0.0107 / 0.9893)]
 
 
-MS2 = dict(ms_level=2, polarity=1)
+MS2 = {"ms_level": 2, "polarity": 1}
 
 
 def test_the_stated_precursor_comes_first():
