@@ -48,6 +48,11 @@ class SpectralLibrary:
     texts: Mapping[str, TextColumn]
     about: Mapping[str, Any]
 
+    @property
+    def has_electron_ionisation(self) -> bool:
+        """Whether spectra without a precursor (GC-EI) are most of the library."""
+        return bool(np.isnan(self.index.spectra.precursor_mz).sum() * 2 > len(self.index))
+
     def identity(self, index_row: int) -> dict[str, str]:
         """Return the texts of the spectrum in one index row."""
         row = int(self.index.store_row[index_row])
@@ -64,7 +69,10 @@ class SpectralLibrary:
         for name, column in {"native_id": self.native_id, **self.texts}.items():
             packed[f"text.{name}.blob"] = column.blob
             packed[f"text.{name}.indptr"] = column.indptr
-        return {**self.index.arrays(), **packed}
+        arrays = {**self.index.arrays(), **packed}
+        keys: NDArray[np.bytes_] = arrays["compounds"]  # a store's index holds numbers only
+        arrays["compounds"] = keys.view(np.uint8).reshape(len(keys), keys.dtype.itemsize)
+        return arrays
 
     def attrs(self) -> dict[str, Any]:
         """Return the small values that go with ``arrays``."""
@@ -79,8 +87,10 @@ class SpectralLibrary:
         Raises:
             InputError: an array is missing or the index is of another version.
         """
-        index = SpectralIndex.from_arrays(arrays, attrs)
         try:
+            keys = np.ascontiguousarray(arrays["compounds"])
+            keys = keys.view(f"S{keys.shape[1]}").reshape(-1)
+            index = SpectralIndex.from_arrays({**arrays, "compounds": keys}, attrs)
             columns = {
                 text: TextColumn(arrays[f"text.{text}.blob"], arrays[f"text.{text}.indptr"])
                 for text in ("native_id", *MOLECULE_TEXTS)

@@ -21,6 +21,7 @@ from spectrakit.spectrum import Tolerance
 
 TEXT_COLUMNS = ("smiles", "inchi", "inchikey", "inchikey14", "formula", "name", "source_id")
 FORMAT_VERSION = 1
+STRUCTURE_INDEX = "structures"  # name of the arrays in a store's /index
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +153,22 @@ class StructureTable:
             )
         return found
 
-    def write(self, path: Path) -> None:
-        """Write the table under ``path``, whole or not at all."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return every array of the table by name, for storing."""
         arrays: dict[str, NDArray[Any]] = {"exact_mass": self.exact_mass, "charge": self.charge}
         for name in TEXT_COLUMNS:
-            arrays[f"{name}/blob"] = self.text[name].blob
-            arrays[f"{name}/indptr"] = self.text[name].indptr
+            arrays[f"{name}.blob"] = self.text[name].blob
+            arrays[f"{name}.indptr"] = self.text[name].indptr
+        return arrays
+
+    def attrs(self) -> dict[str, Any]:
+        """Return the small values that go with ``arrays``."""
         about = {"kind": "structures", "version": FORMAT_VERSION, "source": self.source}
-        write_arrays(path, arrays, {**self.about, **about})
+        return {**self.about, **about}
+
+    def write(self, path: Path) -> None:
+        """Write the table under ``path``, whole or not at all."""
+        write_arrays(path, self.arrays(), self.attrs())
 
     @classmethod
     def open(cls, path: Path) -> "StructureTable":
@@ -168,29 +177,37 @@ class StructureTable:
         Raises:
             InputError: not such a table, or one of another version.
         """
-        arrays, about = open_arrays(path)
+        return cls.from_arrays(*open_arrays(path), place=str(path))
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], *, place: str = "table"
+    ) -> "StructureTable":
+        """Open what ``arrays`` and ``attrs`` gave; ``place`` is named in errors.
+
+        Raises:
+            InputError: not such a table, or one of another version.
+        """
         if about.get("kind") != "structures" or about.get("version") != FORMAT_VERSION:
             raise InputError(
-                f"{path}: holds {about.get('kind')} of version {about.get('version')}, "
+                f"{place}: holds {about.get('kind')} of version {about.get('version')}, "
                 f"not structures of version {FORMAT_VERSION}.",
                 hint="Build it again from the list it was made of.",
             )
         try:
             text = {
-                name: TextColumn(arrays[f"{name}/blob"], arrays[f"{name}/indptr"])
+                name: TextColumn(arrays[f"{name}.blob"], arrays[f"{name}.indptr"])
                 for name in TEXT_COLUMNS
             }
-            table = cls(
-                str(about["source"]), arrays["exact_mass"], arrays["charge"], text, about
-            )
+            table = cls(str(about["source"]), arrays["exact_mass"], arrays["charge"], text, about)
         except KeyError as error:
-            raise InputError(f"{path}: the array {error} is missing.") from error
+            raise InputError(f"{place}: the array {error} is missing.") from error
         sizes = {len(table.charge), len(table), *(len(column) for column in text.values())}
         if len(sizes) != 1 or any(
             len(c.indptr) == 0 or c.indptr[0] != 0 or c.indptr[-1] != len(c.blob)
             for c in text.values()
         ):
-            raise InputError(f"{path}: its columns disagree in length.")
+            raise InputError(f"{place}: its columns disagree in length.")
         return table
 
 
