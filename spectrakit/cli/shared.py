@@ -53,18 +53,20 @@ class Interrupted(SpectrakitError):
 state = {"debug": False}  # set by the common options, read by spectrakit.cli.main
 
 
-def _set_quiet(value: bool) -> None:
+def _set_quiet(value: bool) -> bool:
     from spectrakit.log import set_verbosity
 
     if value:
         set_verbosity(-1)
+    return value  # typer hands the command what its callback returns
 
 
-def _set_verbose(value: bool) -> None:
+def _set_verbose(value: bool) -> bool:
     from spectrakit.log import set_verbosity
 
     if value:
         set_verbosity(1)
+    return value
 
 
 def _set_debug(value: bool) -> None:
