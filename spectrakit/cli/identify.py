@@ -1,7 +1,6 @@
 """``spectrakit identify``."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from spectrakit.cli.shared import (
     JobsOption,
     OutOption,
     SummaryOption,
+    WhereOption,
     accounted,
 )
 
@@ -86,6 +86,7 @@ def identify(
             min=0.0, max=1.0, help="Keep only spectra whose best hit has at most this q-value."
         ),
     ] = None,
+    where: WhereOption = None,
     jobs: JobsOption = 1,
     summary: SummaryOption = None,
 ) -> None:
@@ -106,7 +107,7 @@ def identify(
     parameters = {
         name: getattr(settings, name) for name in settings.__slots__ if name != "libraries"
     }
-    with accounted("identify", summary, **parameters, fdr=fdr, jobs=jobs) as account:
+    with accounted("identify", summary, **parameters, fdr=fdr, where=where or []) as account:
         run(
             inputs,
             out,
@@ -115,5 +116,6 @@ def identify(
             record_format=record_format.value,
             jobs=jobs,
             fdr=fdr,
+            where=where or (),
             summary=account,
         )

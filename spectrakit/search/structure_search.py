@@ -138,7 +138,9 @@ def _peaks(query: Query) -> FragmentQuery:
     mz, intensity = query.spectrum.mz, query.spectrum.intensity.astype(np.float64)
     keep = intensity >= _MIN_RELATIVE_INTENSITY * intensity.max(initial=0.0)
     if query.precursors:
-        highest = max(p.mz + _ABOVE_PRECURSOR if p.charge == 1 else np.inf for p in query.precursors)
+        highest = max(
+            p.mz + _ABOVE_PRECURSOR if p.charge == 1 else np.inf for p in query.precursors
+        )
         keep &= mz <= highest
     mz, intensity = mz[keep], intensity[keep]
     if len(mz) > _MAX_PEAKS:

@@ -53,13 +53,14 @@ def add(
             f"library '{name}' is installed already.",
             hint="Remove it first, choose another name, or say --replace.",
         )
-    paths = expand_inputs(inputs, suffixes=STRUCTURE_SUFFIXES)
-    lists = [path for path in paths if is_structure_list(path)]
-    if lists and len(lists) != len(paths):
+    lists = [Path(word) for word in inputs if is_structure_list(Path(word))]
+    others = [word for word in inputs if not is_structure_list(Path(word))]
+    if lists and others:
         raise UsageError(
-            f"{lists[0]} is a structure list, {next(p for p in paths if p not in lists)} is not.",
+            f"{lists[0]} is a structure list, {others[0]} is not.",
             hint="Build one library of each kind.",
         )
+    paths = lists or expand_inputs(others)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -110,7 +111,9 @@ def _add_spectra(
         licences = {key or "not stated": n for key, n in sorted(builder.licences.items())}
         counts = {"spectra": kept, "compounds": len(library.index.compounds)}
         writer.add_index(
-            INDEX_NAME, library.arrays(), {**library.attrs(), **about, **counts, "licences": licences}
+            INDEX_NAME,
+            library.arrays(),
+            {**library.attrs(), **about, **counts, "licences": licences},
         )
 
 
@@ -233,9 +236,7 @@ def check(name: str) -> dict[str, Any]:
             return {"name": name, "kind": "spectra", "spectra": len(store), "whole": True}
         attrs = store.index_attrs(STRUCTURE_INDEX)
         if attrs:
-            table = StructureTable.from_arrays(
-                store.index(STRUCTURE_INDEX), attrs, place=str(path)
-            )
+            table = StructureTable.from_arrays(store.index(STRUCTURE_INDEX), attrs, place=str(path))
             return {"name": name, "kind": "structures", "compounds": len(table), "whole": True}
     raise InputError(f"{path}: holds no search index.", hint="Build the library again.")
 
@@ -261,4 +262,3 @@ def remove(name: str) -> Path:
         ) from error
     say(f"removed {path}")
     return path
-
