@@ -135,7 +135,8 @@ class StructureSearch:
 
 
 def _peaks(query: Query) -> FragmentQuery:
-    mz, intensity = query.spectrum.mz, query.spectrum.intensity.astype(np.float64)
+    mz = query.spectrum.mz.astype(np.float64)
+    intensity = query.spectrum.intensity.astype(np.float64)
     keep = intensity >= _MIN_RELATIVE_INTENSITY * intensity.max(initial=0.0)
     if query.precursors:
         highest = max(
