@@ -1,0 +1,119 @@
+"""Manual pages from the command line itself: ``python -m spectrakit.cli.manpages man``.
+
+A test regenerates them and compares, so that a page can never differ from ``--help``.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from spectrakit import __version__
+from spectrakit.cli import SECTIONS, load_command
+from spectrakit.cli.manual import EXAMPLES, NOTES
+
+EXIT_STATUS = (
+    ("0", "done"),
+    ("1", "a bug of ours"),
+    ("2", "wrong usage"),
+    ("3", "an input is missing, unreadable or corrupt; a batch finishes the good files first"),
+    ("4", "model and data do not fit, or nothing in the inputs can be searched"),
+    ("5", "a package or device is missing"),
+    ("130", "interrupted"),
+)
+
+
+def escape(text: str) -> str:
+    """Return text that troff prints as it stands."""
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    return "\n".join("\\&" + line if line.startswith(".") else line for line in text.split("\n"))
+
+
+def _option(param: Any) -> list[str]:
+    names = ", ".join(param.opts)
+    metavar = "" if getattr(param, "is_flag", False) else (param.metavar or param.name.upper())
+    default = param.default
+    shown = default is not None and default is not False and default != () and default != []
+    note = f" [default: {default}]" if shown and not callable(default) else ""
+    return [
+        ".TP",
+        f"\\fB{escape(names)}\\fR \\fI{escape(metavar)}\\fR".replace(" \\fI\\fR", ""),
+        escape((param.help or "") + note),
+    ]
+
+
+def _command(title: str, command: Any, heading: str) -> list[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
+    synopsis = " ".join(
+        f"\\fI{escape((p.metavar or p.name).upper())}\\fR{'...' if p.nargs == -1 else ''}"
+        for p in arguments
+    )
+    lines = [f"{heading} {escape(title)}", f"\\fB{escape(title)}\\fR [options] {synopsis}", ".PP"]
+    lines += [escape(paragraph) for paragraph in (command.help or "").split("\n\n")]
+    for param in arguments:
+        lines += [".TP", f"\\fI{escape((param.metavar or param.name).upper())}\\fR"]
+        lines.append(escape(param.help or ""))
+    for param in options:
+        lines += _option(param)
+    return lines
+
+
+def page(verb: str, summary: str) -> str:
+    """Return the roff source of ``spectrakit-VERB.1``."""
+    command = load_command(verb)
+    lines = [
+        f'.TH SPECTRAKIT\\-{verb.upper()} 1 "" "spectrakit {__version__}" "User Commands"',
+        ".SH NAME",
+        f"spectrakit\\-{verb} \\- {escape(summary.rstrip('.'))}",
+    ]
+    commands = getattr(command, "commands", None)
+    if commands:
+        lines += [".SH DESCRIPTION", escape(command.help or "")]
+        for name, one in commands.items():
+            lines += _command(f"spectrakit {verb} {name}", one, ".SH")
+    else:
+        lines += _command(f"spectrakit {verb}", command, ".SH")
+    for heading, text in NOTES.get(verb, {}).items():
+        lines += [f".SH {heading}", *(escape(p) + "\n.PP" for p in text.split("\n\n"))]
+    lines += [".SH EXAMPLES", ".nf", *(escape(line) for line in EXAMPLES[verb]), ".fi"]
+    lines.append(".SH EXIT STATUS")
+    for code, meaning in EXIT_STATUS:
+        lines += [".TP", f"\\fB{code}\\fR", escape(meaning)]
+    lines += [".SH SEE ALSO", "spectrakit(1), spectrakit\\-store(5)"]
+    return "\n".join(lines) + "\n"
+
+
+def root_page() -> str:
+    """Return the roff source of ``spectrakit.1``."""
+    lines = [
+        f'.TH SPECTRAKIT 1 "" "spectrakit {__version__}" "User Commands"',
+        ".SH NAME",
+        "spectrakit \\- mass, NMR and vibrational spectra on the command line",
+        ".SH SYNOPSIS",
+        "\\fBspectrakit\\fR \\fIVERB\\fR [options] [\\fIFILE\\fR...]",
+    ]
+    for heading, verbs in SECTIONS.items():
+        lines.append(f".SH {heading.upper()}")
+        for verb, summary in verbs.items():
+            lines += [".TP", f"\\fBspectrakit\\-{verb}\\fR(1)", escape(summary)]
+    for heading, text in NOTES[""].items():
+        lines += [f".SH {heading}", *(escape(p) + "\n.PP" for p in text.split("\n\n"))]
+    lines.append(".SH EXIT STATUS")
+    for code, meaning in EXIT_STATUS:
+        lines += [".TP", f"\\fB{code}\\fR", escape(meaning)]
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page by file name."""
+    made = {"spectrakit.1": root_page()}
+    for verbs in SECTIONS.values():
+        for verb, summary in verbs.items():
+            made[f"spectrakit-{verb}.1"] = page(verb, summary)
+    return made
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    for file_name, text in pages().items():
+        (folder / file_name).write_text(text, encoding="utf-8")

@@ -1,0 +1,349 @@
+"""One block while it is written: spectra are buffered, then spooled column by column."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrakit.errors import InputError, UsageError
+from spectrakit.spectrum import Axis, Spectrum
+from spectrakit.store.digest import Attribute
+from spectrakit.store.emit import Emitter
+from spectrakit.store.layout import (
+    ENCODING_VERSION,
+    META,
+    META_BY_NAME,
+    TIME_UNITS,
+    UNIT_ACCESSIONS,
+    link_name,
+)
+from spectrakit.store.peakcolumns import PeakColumns
+from spectrakit.store.spool import Spool
+from spectrakit.store.tables import emit_spooled
+from spectrakit.store.text import encode_texts, running_total
+
+FLUSH_SPECTRA = 1024
+FLUSH_VALUES = 1 << 20
+INTEGER_LIMIT = 1 << 62
+FLAGS = {None: -1, False: 0, True: 1}
+LINKS = ("sample", "molecule", "source", "instrument")
+FIELDS = tuple(column for column in META if column.kind != "row" and column.name != "extra")
+_GETTERS = {
+    column.name: attrgetter({"axis_unit": "axis.unit"}.get(column.name, column.name))
+    for column in FIELDS
+}
+
+
+def _plain(value: object) -> object:
+    """Turn numpy scalars and arrays into JSON; anything else is no metadata."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} is neither text nor number")
+
+
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+
+
+def shape_kind(spectrum: Spectrum, indirect: Axis | None) -> tuple[str, int]:
+    """Return (peaks, trace or plane; components of a value: 1, 2 or 4).
+
+    Raises:
+        InputError: axis and values do not fit together, or the axis is not finite.
+    """
+    axis, shape = spectrum.axis.values, np.shape(spectrum.value)
+    points = axis.shape if indirect is None else (*indirect.values.shape, *axis.shape)
+    extra_dimension = shape[len(points) :]
+    if len(points) != (1 if indirect is None else 2) or shape[: len(points)] != points:
+        raise InputError(
+            f"spectrum '{spectrum.native_id}': values of shape {shape} on an axis of shape "
+            f"{points}.",
+            hint="Each value needs its point on the axis.",
+        )
+    if extra_dimension not in ((), (2,), (4,)):
+        raise InputError(
+            f"spectrum '{spectrum.native_id}': values of shape {shape}: the last dimension of "
+            "complex data is 2, of hypercomplex data 4.",
+        )
+    for part in (axis,) if indirect is None else (axis, indirect.values):
+        # One sum finds most; a sum can also overflow, hence the second look.
+        if not np.isfinite(np.add.reduce(part)) and not np.isfinite(part).all():
+            place = int(np.flatnonzero(~np.isfinite(part))[0])
+            raise InputError(
+                f"spectrum '{spectrum.native_id}': axis point {place} is {part[place]}.",
+                hint="An axis must be finite; drop the point or the spectrum.",
+            )
+    kind = "plane" if indirect is not None else "trace" if spectrum.is_trace else "peaks"
+    return kind, extra_dimension[0] if extra_dimension else 1
+
+
+class BlockWriter:
+    """Spectra of one modality, shape and domain on their way into the store."""
+
+    def __init__(self, name: str, spectrum: Spectrum, kind: tuple[str, int], spool: Spool) -> None:
+        self.name = name
+        self.modality = spectrum.modality
+        self.kind, self.components = kind
+        self.domain = domain(spectrum)
+        self.n = 0
+        self._spool = spool
+        self._prefix = f"blocks/{name}"
+        self._spectra: list[Spectrum] = []
+        self._links: list[tuple[int, int, int, int]] = []
+        self._extras: list[str] = []
+        self._pending = 0  # values and characters that wait
+        self._started: set[str] = set()
+        self._units: dict[str, set[str]] = {"axis_unit": set(), "value_unit": set()}
+        self._narrow = True  # every value so far is exactly a float32
+        self._columns = PeakColumns(spool, f"{self._prefix}/columns")
+        self._axes: dict[bytes, int] = {}
+        self._axis_ids: list[int] = []
+        self._last_axis: tuple[Any, int] = (None, -1)
+        self._n_points = 0
+        self._indirect: Axis | None = None
+
+    def takes(self, spectrum: Spectrum, kind: tuple[str, int]) -> bool:
+        """Tell whether a spectrum fits this block's modality, shape and domain."""
+        return (
+            spectrum.modality == self.modality
+            and kind == (self.kind, self.components)
+            and domain(spectrum) == self.domain
+        )
+
+    def same_plane(self, spectrum: Spectrum, indirect: Axis) -> bool:
+        """Tell whether a two-dimensional spectrum lies on this block's two axes."""
+        return (
+            self._indirect is not None
+            and self._indirect.unit == indirect.unit
+            and np.array_equal(self._indirect.values, indirect.values)
+            and _axis_key(spectrum.axis.values) in self._axes
+        )
+
+    def add(
+        self, spectrum: Spectrum, links: tuple[int, int, int, int], indirect: Axis | None
+    ) -> int:
+        """Buffer one spectrum and return its row.
+
+        Raises:
+            InputError: a field cannot be kept.
+        """
+        ranged = (spectrum.charge, spectrum.ms_level, spectrum.polarity, spectrum.replicate)
+        if min(ranged) < -INTEGER_LIMIT or max(ranged) > INTEGER_LIMIT:
+            raise InputError(f"spectrum '{spectrum.native_id}': {ranged} holds no sane integer.")
+        extra = self._json(spectrum) if spectrum.extra else ""
+        if spectrum.columns:
+            self._columns.add(self.n, spectrum)
+        if self.kind != "peaks":
+            self._axis_ids.append(self._axis_id(spectrum.axis.values))
+            if indirect is not None and self._indirect is None:
+                self._indirect = indirect
+        self._spectra.append(spectrum)
+        self._links.append(links)
+        self._extras.append(extra)
+        self._pending += spectrum.value.size + len(extra)
+        self.n += 1
+        if len(self._spectra) >= FLUSH_SPECTRA or self._pending >= FLUSH_VALUES:
+            self.flush()
+        return self.n - 1
+
+    def _json(self, spectrum: Spectrum) -> str:
+        try:
+            return _encode_json(dict(spectrum.extra))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"spectrum '{spectrum.native_id}': its extra fields cannot be kept: {error}.",
+                hint="Extra fields hold text, numbers, lists and mappings of these.",
+            ) from error
+
+    def _axis_id(self, values: NDArray[Any]) -> int:
+        if self._last_axis[0] is values:
+            return self._last_axis[1]
+        key = _axis_key(values)
+        known = self._axes.get(key)
+        if known is None:
+            known = self._axes[key] = len(self._axes)
+            self._spool.append(f"{self._prefix}/axis", np.asarray(values, "<f8"))
+            self._spool.append(f"{self._prefix}/axis_lengths", np.array([len(values)], "<i8"))
+        self._last_axis = (values, known)
+        return known
+
+    def flush(self) -> None:
+        """Move what is buffered to the spool."""
+        batch = self._spectra
+        if not batch:
+            return
+        for column in FIELDS:
+            self._spool_field(column.name, column.kind, list(map(_GETTERS[column.name], batch)))
+        self._spool_field("extra", "text", self._extras)
+        for name, rows in zip(LINKS, zip(*self._links, strict=True), strict=True):
+            self._spool_field(name, "row", rows)
+        if self.kind == "peaks":
+            axes = [spectrum.axis.values for spectrum in batch]
+            lengths = np.fromiter(map(len, axes), np.int64, len(axes))
+            self._spool.append(f"{self._prefix}/lengths", lengths)
+            self._spool.append(f"{self._prefix}/axis", np.concatenate(axes).astype("<f8"))
+        self._spool_values(np.concatenate([np.ravel(spectrum.value) for spectrum in batch]))
+        self._columns.flush()
+        self._spectra, self._links, self._extras, self._pending = [], [], [], 0
+
+    def _spool_values(self, values: NDArray[Any]) -> None:
+        if values.dtype != np.dtype("<f4"):
+            values = values.astype("<f8", copy=False)
+            with np.errstate(all="ignore"):
+                single = values.astype("<f4")
+                same = single.astype("<f8").view(np.int64) == values.view(np.int64)
+            if same.all():
+                values = single
+            else:
+                self._narrow = False
+        self._n_points += values.size // self.components
+        self._spool.append(f"{self._prefix}/value", values)
+
+    def _spool_field(self, name: str, kind: str, values: Any) -> None:
+        """Append a column's values; a column begins with its first value that is not missing."""
+        key = f"{self._prefix}/meta/{name}"
+        if name in self._units:
+            self._units[name].update(values)
+        if kind == "text":
+            if name in self._started or any(values):
+                self._started.add(name)
+                blob, lengths = encode_texts(values)
+                self._spool.append(f"{key}/bytes", blob)
+                self._spool.append(f"{key}/lengths", lengths)
+            return
+        if kind == "float":
+            array = np.array(values, "<f8")
+            present = name in self._started or not np.isnan(array).all()
+        else:
+            if kind == "flag":
+                values = [FLAGS[value] for value in values]
+            array = np.array(values, "|i1" if kind == "flag" else "<i8")
+            present = name in self._started or bool((array != META_BY_NAME[name].missing).any())
+        if present:
+            self._started.add(name)
+            self._spool.append(key, array)
+
+    def emit(self, emitter: Emitter) -> None:
+        """Write the block's group and datasets."""
+        self.flush()
+        root = f"/blocks/{link_name(self.name)}"
+        encoding = self._encoding()
+        units = {name: _single(values) for name, values in self._units.items()}
+        attributes: dict[str, Attribute] = {
+            "encoding-type": encoding,
+            "encoding-version": ENCODING_VERSION,
+            "modality": str(self.modality),
+            "domain": self.domain,
+            "n": self.n,
+            "components": self.components,
+            "axis_unit": units["axis_unit"] or "",
+            "axis_accession": UNIT_ACCESSIONS.get(units["axis_unit"] or "", ""),
+            "value_unit": units["value_unit"] or "",
+            "value_accession": UNIT_ACCESSIONS.get(units["value_unit"] or "", ""),
+        }
+        if self._indirect is not None:
+            attributes["axis_indirect_unit"] = self._indirect.unit
+        emitter.group(root, attributes)
+        self._emit_points(emitter, root, encoding)
+        for column in META:
+            if units.get(column.name) is None:
+                emit_spooled(
+                    emitter, self._spool, f"{root}/meta", f"{self._prefix}/meta", column, self.n
+                )
+        self._columns.emit(emitter, f"{root}/columns", self.n)
+
+    def _encoding(self) -> str:
+        if self.kind == "trace":
+            return "grid" if len(self._axes) == 1 else "shared-axis"
+        return "grid2d" if self.kind == "plane" else "ragged"
+
+    def _emit_points(self, emitter: Emitter, root: str, encoding: str) -> None:
+        spool, prefix = self._spool, self._prefix
+        tail = (self.components,) if self.components > 1 else ()
+        n_axis = spool.count(f"{prefix}/axis")
+        emitter.stream(f"{root}/axis", (n_axis,), "<f8", spool.pieces(f"{prefix}/axis", "<f8"))
+        shape: tuple[int, ...] = (self._n_points, *tail)
+        if encoding == "ragged":
+            emitter.array(f"{root}/indptr", running_total(_all(spool, f"{prefix}/lengths")))
+        elif encoding == "shared-axis":
+            lengths = _all(spool, f"{prefix}/axis_lengths")
+            ids = np.array(self._axis_ids, "<i8")
+            emitter.array(f"{root}/axis_indptr", running_total(lengths))
+            emitter.array(f"{root}/axis_id", ids)
+            emitter.array(f"{root}/indptr", running_total(lengths[ids]))
+        elif encoding == "grid":
+            shape = (self.n, n_axis, *tail)
+        elif self._indirect is not None:
+            indirect = np.asarray(self._indirect.values, "<f8")
+            emitter.array(f"{root}/axis_indirect", indirect)
+            shape = (self.n, len(indirect), n_axis, *tail)
+        dtype = "<f4" if self._narrow else "<f8"
+        row = int(np.prod(shape[1:])) * rows_per_chunk(shape)
+        values = spool.pieces(f"{prefix}/value", dtype, max(1, row))
+        emitter.stream(f"{root}/value", shape, dtype, values)
+
+
+def rows_per_chunk(shape: tuple[int, ...]) -> int:
+    """Return how many leading rows a chunk of such a dataset holds."""
+    from spectrakit.store.emit import chunk_shape
+
+    return max(1, chunk_shape(shape)[0])
+
+
+def domain(spectrum: Spectrum) -> str:
+    """Return ``time`` for free induction decays and chromatograms, else ``frequency``."""
+    return "time" if spectrum.axis.unit in TIME_UNITS else "frequency"
+
+
+def default_block(spectrum: Spectrum, kind: tuple[str, int]) -> str:
+    """Return the modality's name, with a suffix for what is unusual in it.
+
+    Peaks of an optical or NMR spectrum, a mass chromatogram, complex and time-domain data each
+    have a block of their own, whatever order they arrive in.
+    """
+    usual = "peaks" if spectrum.modality == "msms" else "trace"
+    words = [str(spectrum.modality)]
+    if kind[0] == "plane":
+        words.append("2d")
+    elif kind[0] != usual:
+        words.append(kind[0])
+    if domain(spectrum) == "time":
+        words.append("time")
+    if kind[1] > 1:
+        words.append("complex" if kind[1] == 2 else "hypercomplex")
+    return "-".join(words)
+
+
+def refuse_misfit(block: BlockWriter, spectrum: Spectrum, kind: tuple[str, int]) -> UsageError:
+    """Return the error for a spectrum that was sent to a block of another kind."""
+    has = f"{block.modality} {block.kind}, {block.components} component(s), {block.domain}"
+    got = f"{spectrum.modality} {kind[0]}, {kind[1]} component(s), {domain(spectrum)}"
+    return UsageError(
+        f"block '{block.name}' holds {has}; spectrum '{spectrum.native_id}' is {got}.",
+        hint="Put it into a block of its own.",
+    )
+
+
+def _axis_key(values: NDArray[Any]) -> bytes:
+    data = np.ascontiguousarray(values, "<f8")
+    return hashlib.blake2b(memoryview(data).cast("B"), digest_size=16).digest()
+
+
+def _all(spool: Spool, key: str) -> NDArray[np.int64]:
+    pieces = [*spool.pieces(key, "<i8")]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+
+
+def _single(units: Iterable[str]) -> str | None:
+    """Return the one unit of a block if an attribute can hold it, else None."""
+    found = list(units)
+    if len(found) == 1 and len(found[0]) < 1000 and "\0" not in found[0]:
+        return found[0]
+    return None

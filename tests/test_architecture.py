@@ -1,0 +1,91 @@
+"""The layers of the design, read from the imports of the installed package."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(importlib.util.find_spec("spectrakit").origin).parent
+
+LAYERS = {  # module or package -> layer; imports go downward or stay within a package
+    "errors": 0, "elements": 0,
+    "spectrum": 1, "chemistry": 1, "plugin": 1, "calibrate": 1, "preprocess": 1,
+    "atomic": 1, "accounting": 2, "config": 2, "log": 2, "output": 3,
+    "store": 3, "bundle": 4, "run": 4, "registry": 4, "jobs": 4,
+    "io": 4,  # reads stores too, counts what it drops
+    "search": 5, "transfer": 5, "report": 5, "train": 5,
+    "verbs": 6, "cli": 7, "__main__": 8,
+}  # fmt: skip
+ONLY_IN = {
+    "torch": ("train/",),
+    "typer": ("cli/",),
+    "rich": ("log.py", "output.py"),
+    "click": (),
+}
+LIGHT = {"cli", "errors"}  # what `--help` reaches: the standard library and typer only
+HEAVY = {
+    "numpy", "scipy", "h5py", "pyopenms", "rdkit", "lxml", "onnxruntime", "onnx", "sklearn",
+    "matplotlib", "pyteomics", "nmrglue", "torch", "pandas",
+}  # fmt: skip
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Return (dotted module, at module top?) for every import statement of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) in top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append((node.module or "", id(node) in top))
+    return found
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_downward(path):
+    own = part_of(path)
+    for module, _ in imports(path):
+        words = module.split(".")
+        assert not words[0].startswith("spectrakit_"), f"core imports the plugin {module}"
+        if words[0] == "spectrakit" and len(words) > 1 and own != "__init__":
+            other = words[1]
+            assert other in LAYERS, f"{module} has no layer"
+            assert other == own or LAYERS[other] < LAYERS[own], (
+                f"{path.name} (layer {LAYERS[own]}) imports {module} (layer {LAYERS[other]})"
+            )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_guarded_packages_stay_in_their_place(path):
+    place = path.relative_to(PACKAGE).as_posix()
+    for module, at_top in imports(path):
+        root = module.split(".")[0]
+        if root in ONLY_IN:
+            assert place.startswith(ONLY_IN[root] or "nowhere"), f"{place} imports {module}"
+        if part_of(path) in LIGHT and at_top:
+            assert root not in HEAVY, f"{place} imports {module} when --help runs"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_hold_one_idea(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_only_output_prints():
+    for path in FILES:
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+        ]
+        assert not calls or path.name == "output.py", path
