@@ -135,7 +135,7 @@ class Tokeniser:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._pieces: dict[bytes, Tag] = {}
-        self._shapes: dict[tuple[bytes, bytes], Tag] = {}
+        self._shapes: dict[bytes, tuple[bytes, Item]] = {}  # before the value: after it, item
 
     def items(self, block: bytes) -> list[Item] | None:
         """Return what a block holds in its order, or None to decline it."""
@@ -154,6 +154,14 @@ class Tokeniser:
                     stack.append("binary")
                     items.append(("binary", {}, piece[7:]))
                     continue
+                before, found, rest = piece.partition(b' value="')
+                if found and (shape := self._shapes.get(before)) is not None:
+                    value, _, after = rest.partition(b'"')
+                    text = self._value(value)
+                    if after == shape[0] and text is not None and b"<" not in value:
+                        kind, param, _ = shape[1]
+                        items.append((kind, Param(param[0], param[1], text, param[3], param[4]), None))  # type: ignore[union-attr]  # shapes are parameters
+                        continue
                 tag = self._new(piece)
                 if tag is None:
                     return None
@@ -168,18 +176,7 @@ class Tokeniser:
         return None if stack else items
 
     def _new(self, piece: bytes) -> Tag | None:
-        """Parse a piece; one that differs from a known piece only in its value is quick."""
-        before, found, rest = piece.partition(b' value="')
-        value, _, after = rest.partition(b'"')
-        if found and (shape := self._shapes.get((before, after))) is not None:
-            text = self._value(value)
-            if text is None or b"<" in value:
-                return None
-            kind, param, _ = shape.item
-            accession, name, _, unit, unit_name = param  # type: ignore[misc]  # shapes are parameters
-            return Tag(
-                kind, False, True, (kind, Param(accession, name, text, unit, unit_name), None)
-            )
+        """Parse a piece and remember it, or its shape: all but its value."""
         match = _PIECE.fullmatch(piece)
         if match is None:
             return None
@@ -195,20 +192,22 @@ class Tokeniser:
             return None
         is_param = kind in PARAMS
         tag = Tag(kind, closes, is_empty, (kind, Param.of(attributes) if is_param else attributes, None))
+        before, found, rest = piece.partition(b' value="')
+        value, _, after = rest.partition(b'"')
         if is_param and found and is_empty and attributes.get("value") == self._value(value):
             if len(self._shapes) < _TABLE_SIZE:
-                self._shapes[before, after] = tag
+                self._shapes[before] = after, tag.item
         if len(self._pieces) < _TABLE_SIZE:
             self._pieces[piece] = tag
         return tag
 
     def _value(self, raw: bytes) -> str | None:
         """Decode an attribute; None for entities that XML does not predefine, or bad bytes."""
-        if _CONTROL.search(raw):
-            return None
         try:
             text = raw.decode(self._encoding)
         except UnicodeDecodeError:
+            return None
+        if not text.isprintable() and _CONTROL.search(raw):
             return None
         if "&" not in text:
             return text
