@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.preprocess.peaks import IntArray, PeakLists, entropy_weighted, normalised
+from spectrakit.preprocess.peaks import IntArray, entropy_weighted, normalised
 from spectrakit.search.index import Matches, SpectralIndex
 from spectrakit.search.matching import CHUNK_PEAKS, PeakMatches, match_peaks
 from spectrakit.search.prepared import GRID, PreparedSpectra
@@ -144,7 +144,7 @@ def _view(spectra: PreparedSpectra, above: float) -> FloatArray:
     limit = np.repeat(spectra.precursor_mz + above, spectra.counts)
     with np.errstate(invalid="ignore"):
         keep = ~(spectra.mz * GRID > limit)
-    lists = PeakLists(spectra.indptr, spectra.mz, spectra.intensity.astype(np.float64))
+    lists = spectra.as_peak_lists()
     weight = np.zeros(len(keep))
     weight[keep] = entropy_weighted(normalised(lists.where(keep)))
     return weight
@@ -175,7 +175,7 @@ def _best_and_mixture(
     share /= np.bincount(group, share, minlength=n_groups)[group]
     # one entry for each (group, query peak): what the mixture has there
     slots, slot = np.unique(group[pair] * n_query_peaks + peak, return_inverse=True)
-    mixed = np.bincount(slot, b * share[pair] * close, minlength=len(slots))
+    mixed = np.bincount(slot, b * share[pair] * close, minlength=len(slots)).astype(np.float64)
     own = np.zeros(len(slots))
     own[slot] = a
     mixture = np.bincount(slots // n_query_peaks, _entropy_term(own, mixed), minlength=n_groups)

@@ -49,9 +49,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} is neither text nor number")
 
 
-_encode_json = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), default=_plain
-).encode
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 def shape_kind(spectrum: Spectrum, indirect: Axis | None) -> tuple[str, int]:
@@ -89,9 +87,7 @@ def shape_kind(spectrum: Spectrum, indirect: Axis | None) -> tuple[str, int]:
 class BlockWriter:
     """Spectra of one modality, shape and domain on their way into the store."""
 
-    def __init__(
-        self, name: str, spectrum: Spectrum, kind: tuple[str, int], spool: Spool
-    ) -> None:
+    def __init__(self, name: str, spectrum: Spectrum, kind: tuple[str, int], spool: Spool) -> None:
         self.name = name
         self.modality = spectrum.modality
         self.kind, self.components = kind
@@ -229,9 +225,7 @@ class BlockWriter:
             if kind == "flag":
                 values = [FLAGS[value] for value in values]
             array = np.array(values, "|i1" if kind == "flag" else "<i8")
-            present = name in self._started or bool(
-                (array != META_BY_NAME[name].missing).any()
-            )
+            present = name in self._started or bool((array != META_BY_NAME[name].missing).any())
         if present:
             self._started.add(name)
             self._spool.append(key, array)

@@ -96,9 +96,12 @@ def emit_free(emitter: Emitter, path: str, values: Sequence[FreeValue]) -> None:
     numbers = [value for value in present if isinstance(value, int | float)]
     integers = all(isinstance(value, int) for value in numbers)
     largest = max((abs(value) for value in numbers if isinstance(value, int)), default=0)
-    if len(numbers) < len(present) or (not integers or len(present) < len(values)) and (
-        largest > EXACT_INTEGER
-    ) or largest >= 1 << 63:
+    if (
+        len(numbers) < len(present)
+        or (not integers or len(present) < len(values))
+        and (largest > EXACT_INTEGER)
+        or largest >= 1 << 63
+    ):
         emitter.texts(path, ["" if value is None else str(value) for value in values])
     elif integers and len(present) == len(values):
         emitter.array(path, np.array(values, "<i8"))

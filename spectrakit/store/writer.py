@@ -61,9 +61,7 @@ class StoreWriter:
         self, path: Path, *, compression: str = "gzip", history: Mapping[str, Any] | None = None
     ) -> None:
         if compression not in COMPRESSIONS:
-            raise UsageError(
-                f"unknown compression '{compression}'.", hint="Use 'gzip' or 'none'."
-            )
+            raise UsageError(f"unknown compression '{compression}'.", hint="Use 'gzip' or 'none'.")
         self.path = Path(path)
         self._compression = compression
         self._history: list[str] = []
@@ -186,9 +184,7 @@ class StoreWriter:
             tried = f"{name}-{number}"
         return tried, None
 
-    def add_sample(
-        self, id: str, group: str = "", split: str = "", **columns: FreeValue
-    ) -> int:
+    def add_sample(self, id: str, group: str = "", split: str = "", **columns: FreeValue) -> int:
         """Add a sample, or what is not known of it yet, and return its row.
 
         Raises:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from spectrakit.chemistry import canonical_adduct
 from spectrakit.preprocess.peaks import PeakLists
 
