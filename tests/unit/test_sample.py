@@ -84,6 +84,18 @@ def test_index_and_checksum_are_right():
         assert re.match(rb'<spectrum index="\d+" id="%s"' % name, content[int(offset) :][:60])
 
 
+def test_the_file_is_valid_mzml():
+    """Against the schema and the semantic rules that OpenMS carries."""
+    import pyopenms
+    from lxml import etree
+
+    schemas = Path(pyopenms.__file__).parent / "share" / "OpenMS" / "SCHEMAS"
+    schema = etree.XMLSchema(etree.parse(schemas / "mzML_idx_1_10.xsd"))
+    schema.assertValid(etree.parse(DATA / "sample.mzML"))
+    valid, errors, warnings = pyopenms.MzMLFile().isSemanticallyValid(str(DATA / "sample.mzML"))
+    assert (valid, errors, warnings) == (True, [], [])
+
+
 def test_pyteomics_and_openms_read_the_same_spectra(spectra):
     import pyopenms
 
