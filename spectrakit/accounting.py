@@ -5,6 +5,7 @@ The equality holds by construction: ``read`` is the sum, never a counter of its 
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ class InputAccount:
             "kept": self.kept,
             "dropped": dict(sorted(self.dropped.items())),
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "InputAccount":
+        """Return the account that ``as_json`` gave."""
+        return cls(
+            path=value["path"],
+            sha256=value["sha256"],
+            format=value["format"],
+            kept=value["kept"],
+            dropped=Counter(value["dropped"]),
+        )
 
     def sentence(self) -> str:
         """Return the line that is shown to a person: counts, and the reasons for drops."""

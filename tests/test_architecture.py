@@ -11,10 +11,11 @@ PACKAGE = Path(importlib.util.find_spec("spectrakit").origin).parent
 LAYERS = {  # module or package -> layer; imports go downward or stay within a package
     "errors": 0, "elements": 0,
     "spectrum": 1, "chemistry": 1, "plugin": 1, "calibrate": 1, "preprocess": 1,
-    "accounting": 2, "atomic": 2, "config": 2, "log": 2, "output": 2,
-    "io": 3, "store": 3, "bundle": 3, "run": 3, "registry": 3, "jobs": 3,
-    "search": 4, "transfer": 4, "report": 4, "train": 4,
-    "verbs": 5, "cli": 6, "__main__": 7,
+    "atomic": 1, "accounting": 2, "config": 2, "log": 2, "output": 3,
+    "store": 3, "bundle": 4, "run": 4, "registry": 4, "jobs": 4,
+    "io": 4,  # reads stores too, counts what it drops
+    "search": 5, "transfer": 5, "report": 5, "train": 5,
+    "verbs": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 ONLY_IN = {
     "torch": ("train/",),
@@ -59,9 +60,9 @@ def test_imports_go_downward(path):
         if words[0] == "spectrakit" and len(words) > 1 and own != "__init__":
             other = words[1]
             assert other in LAYERS, f"{module} has no layer"
-            assert other == own or LAYERS[other] < LAYERS[own] or (
-                LAYERS[other] == LAYERS[own] and other == "store" and own == "io"
-            ), f"{path.name} (layer {LAYERS[own]}) imports {module} (layer {LAYERS[other]})"
+            assert other == own or LAYERS[other] < LAYERS[own], (
+                f"{path.name} (layer {LAYERS[own]}) imports {module} (layer {LAYERS[other]})"
+            )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

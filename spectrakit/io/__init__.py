@@ -1,1 +1,6 @@
-"""Readers and writers: one file a format family, recognised by content."""
+"""Files in, spectra out: one module for each format family, recognised by content."""
+
+from spectrakit.io.reading import read_spectra
+from spectrakit.io.sniff import sniff
+
+__all__ = ["read_spectra", "sniff"]

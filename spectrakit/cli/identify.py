@@ -1,0 +1,121 @@
+"""``spectrakit identify``."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from spectrakit.cli.shared import (
+    STDOUT,
+    Format,
+    FormatOption,
+    JobsOption,
+    OutOption,
+    SummaryOption,
+    WhereOption,
+    accounted,
+)
+
+
+class Method(StrEnum):
+    """Spectral similarities."""
+
+    entropy = "entropy"
+    cosine = "cosine"
+    sqrt_cosine = "sqrt-cosine"
+    modified_cosine = "modified-cosine"
+    neutral_loss = "neutral-loss"
+    hybrid = "hybrid"
+
+
+class Search(StrEnum):
+    """Which library spectra a query meets."""
+
+    precursor = "precursor"
+    open = "open"
+    analogue = "analogue"
+
+
+def identify(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Spectra: mzML, MGF, MSP (also .gz, .bz2), a store, a folder, a glob, "
+            "@list.txt, or '-' for stdin.",
+        ),
+    ],
+    out: OutOption = STDOUT,
+    record_format: FormatOption = Format.tsv,
+    library: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--library",
+            metavar="NAME|PATH|none",
+            help="Spectral library; repeatable. [default: all installed]",
+            show_default=False,
+        ),
+    ] = None,
+    structures: Annotated[
+        str,
+        typer.Option(metavar="NAME|PATH|none", help="Structures that may explain a spectrum."),
+    ] = "hmdb",
+    method: Annotated[
+        Method, typer.Option(help="Spectral similarity for the library search.")
+    ] = Method.entropy,
+    search: Annotated[
+        Search,
+        typer.Option(help="Library spectra compared: same precursor, all, or all with shifts."),
+    ] = Search.precursor,
+    precursor_tolerance: Annotated[
+        str, typer.Option(metavar="TOLERANCE", help="Precursor window, such as 10ppm or 0.01Da.")
+    ] = "10ppm",
+    fragment_tolerance: Annotated[
+        str, typer.Option(metavar="TOLERANCE", help="Fragment window, such as 0.02Da or 20ppm.")
+    ] = "0.02Da",
+    min_score: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Hits below this score are left out.")
+    ] = 0.0,
+    min_matched_peaks: Annotated[
+        int, typer.Option(min=1, help="Hits with fewer matched peaks are left out.")
+    ] = 1,
+    top: Annotated[int, typer.Option(min=1, help="Compounds kept for each spectrum.")] = 10,
+    fdr: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Keep only spectra whose best hit has at most this q-value."
+        ),
+    ] = None,
+    where: WhereOption = None,
+    jobs: JobsOption = 1,
+    summary: SummaryOption = None,
+) -> None:
+    """Name the molecules behind spectra, best candidate first."""
+    from spectrakit.search.engine import EngineSettings
+    from spectrakit.verbs.identify import identify as run
+
+    settings = EngineSettings(
+        structures=structures,
+        method=method.value,
+        mode=search.value,
+        precursor_tolerance=precursor_tolerance,
+        fragment_tolerance=fragment_tolerance,
+        min_score=min_score,
+        min_matched_peaks=min_matched_peaks,
+        top=top,
+    )
+    parameters = {
+        name: getattr(settings, name) for name in settings.__slots__ if name != "libraries"
+    }
+    with accounted("identify", summary, **parameters, fdr=fdr, where=where or []) as account:
+        run(
+            inputs,
+            out,
+            libraries=library or (),
+            settings=settings,
+            record_format=record_format.value,
+            jobs=jobs,
+            fdr=fdr,
+            where=where or (),
+            summary=account,
+        )

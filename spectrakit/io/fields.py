@@ -1,0 +1,183 @@
+"""What the fields of MGF and MSP records mean, whatever a program calls them.
+
+Distinct strings repeat thousands of times in a library (377 spellings of the collision
+energy in 20,000 MassBank records), so every interpretation is cached by its text.
+"""
+
+import re
+from functools import lru_cache
+from math import nan
+
+_ALIASES = {
+    "name": "name",
+    "compoundname": "compound_name",
+    "title": "title",
+    "spectrumid": "spectrum_id",
+    "accession": "accession",
+    "db": "db",
+    "scans": "scans",
+    "scan": "scans",
+    "featureid": "feature_id",
+    "inchikey": "inchikey",
+    "metbinchikey": "inchikey",
+    "smiles": "smiles",
+    "inchi": "inchi",
+    "stdinchi": "inchi",
+    "metbinchi": "inchi",
+    "formula": "formula",
+    "molecularformula": "formula",
+    "exactmass": "exact_mass",
+    "parentmass": "exact_mass",
+    "pepmass": "pepmass",
+    "precursormz": "precursor_mz",
+    "precursorm/z": "precursor_mz",
+    "precursorintensity": "precursor_intensity",
+    "precursortype": "adduct",
+    "adduct": "adduct",
+    "ion": "adduct",
+    "iontype": "adduct",
+    "ionmode": "polarity",
+    "ionizationmode": "polarity",
+    "polarity": "polarity",
+    "msmode": "polarity",
+    "charge": "charge",
+    "collisionenergy": "collision_energy",
+    "fragmentationmethod": "activation",
+    "fragmentationmode": "activation",
+    "activation": "activation",
+    "instrument": "instrument",
+    "sourceinstrument": "instrument",
+    "instrumenttype": "instrument_type",
+    "mslevel": "ms_level",
+    "spectrumtype": "spectrum_type",
+    "rtinseconds": "rt_seconds",
+    "rtinminutes": "rt_minutes",
+    "retentiontime": "retention_time",
+    "isolationlower": "isolation_lower",
+    "isolationupper": "isolation_upper",
+    "numpeaks": "num_peaks",
+    "comment": "comment",
+    "comments": "comment",
+    "sample": "sample",
+    "replicate": "replicate",
+}
+_ABSENT = frozenset({"", "n/a", "na", "nan", "none", "null"})
+_POLARITIES = {
+    "positive": 1, "pos": 1, "p": 1, "+": 1, "1": 1, "1+": 1,
+    "negative": -1, "neg": -1, "n": -1, "-": -1, "-1": -1, "1-": -1,
+}  # fmt: skip
+_NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+"
+_CE_NUMBER = re.compile(rf"(?<![\w.])-?(?:{_NUMBER})")
+_CE_UNIT = re.compile(r"(?<![A-Za-z])(nce|kv|ev|v|cid|hcd|etd|ecd)(?![A-Za-z])", re.IGNORECASE)
+_EI_INSTRUMENT = re.compile(r"(?:^|[-_ ,/])EI(?:[-_ ,/]|$)")
+_CHARGE = re.compile(r"([+-]?)\s*(\d+)\s*([+-]?)")
+_ADDUCT_SIGN = re.compile(r"\][ ]*\d*([+-])[+-]*\d*$")
+_TIME = re.compile(rf"(-?(?:{_NUMBER}))\s*(?:-\s*((?:{_NUMBER})))?\s*([A-Za-z]*)")
+
+
+@lru_cache(maxsize=4096)
+def canonical(key: str) -> str:
+    """Return the meaning of a field name however it is written, or an empty string."""
+    return _ALIASES.get(re.sub(r"[\s_#\-]", "", key).lower(), "")
+
+
+def is_absent(text: str) -> bool:
+    """Return whether a value only says that there is no value."""
+    return text.strip().lower() in _ABSENT
+
+
+@lru_cache(maxsize=65536)
+def number(text: str) -> float:
+    """Return the finite number that ``text`` is, else NaN; a decimal comma is understood."""
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            value = float(text.strip().replace(",", "."))
+        except ValueError:
+            return nan
+    return value if abs(value) != float("inf") else nan
+
+
+@lru_cache(maxsize=1024)
+def polarity_of(text: str) -> int:
+    """Return +1, -1 or 0 for ``POSITIVE``, ``N``, ``+`` and so on."""
+    return _POLARITIES.get(text.strip().strip('"').lower(), 0)
+
+
+@lru_cache(maxsize=4096)
+def polarity_of_adduct(text: str) -> int:
+    """Return the sign at the end of ``[M+H]+`` as +1 or -1, or 0 when there is none."""
+    match = _ADDUCT_SIGN.search(text.strip())
+    return 0 if match is None else 1 if match[1] == "+" else -1
+
+
+@lru_cache(maxsize=1024)
+def charge_of(text: str) -> tuple[int, int]:
+    """Return ``(charge magnitude, sign)``; 0 where several charges or none are named.
+
+    ``2+`` is (2, 1), ``-1`` is (1, -1), ``3`` is (3, 0), ``2+ and 3+`` is (0, 1).
+    """
+    found: list[tuple[str, str, str]] = _CHARGE.findall(text)
+    signs = {before or after for before, _, after in found} - {""}
+    sign = 0 if len(signs) != 1 else 1 if "+" in signs else -1
+    if len(found) != 1 or len(found[0][1]) > 4:
+        return 0, sign
+    return int(found[0][1]), sign
+
+
+@lru_cache(maxsize=16384)
+def collision_energy(text: str) -> tuple[float, str, str]:
+    """Return ``(value, unit, activation)`` of a collision energy as programs spell it.
+
+    The value is NaN for ramps and lists; the unit is ``eV``, ``V``, ``NCE`` or empty when not
+    said. ``30 % (nominal)`` is a normalised energy: 30 NCE. ``HCD 45`` names the activation.
+    """
+    words = {word.lower() for word in _CE_UNIT.findall(re.sub(r"\d(?=[A-Za-z])", "0 ", text))}
+    numbers = _CE_NUMBER.findall(text)
+    ramp = "ramp" in text.lower() or "+-" in text or len(numbers) != 1
+    ramp = ramp or re.search(r"\d\s*[-–]\s*\d", text) is not None
+    value = nan if ramp else float(numbers[0])
+    unit = ""
+    if "nce" in words or "%" in text:
+        unit = "NCE"
+    elif "ev" in words:
+        unit = "eV"
+    elif words & {"v", "kv"}:
+        unit, value = "V", value * 1000 if "kv" in words else value
+    activation = next((word.upper() for word in ("hcd", "cid", "etd", "ecd") if word in words), "")
+    return value, unit, activation
+
+
+@lru_cache(maxsize=1024)
+def is_electron_ionisation(instrument_type: str) -> bool:
+    """Return whether ``GC-EI-TOF``, ``EI-B`` and the like say electron ionisation."""
+    return _EI_INSTRUMENT.search(instrument_type) is not None
+
+
+@lru_cache(maxsize=65536)
+def seconds(text: str, default_unit: str) -> float:
+    """Return a retention time in seconds; of a range, the middle. Negative means not known.
+
+    ``default_unit`` (``s`` or ``min``) holds where the text names none: MGF counts seconds,
+    MS-DIAL's MSP minutes.
+    """
+    match = _TIME.match(text.strip())
+    if match is None:
+        return nan
+    first = float(match[1])
+    value = (first + float(match[2])) / 2 if match[2] else first
+    unit = (match[3] or default_unit).lower()
+    if value < 0:
+        return nan
+    return value * 60 if unit.startswith("m") else value
+
+
+@lru_cache(maxsize=256)
+def ms_level_of(text: str) -> int:
+    """Return the level in ``2``, ``MS2``, ``MS/MS`` or ``ms level=MS3``; 0 when none is named."""
+    plain = text.strip().upper()
+    if plain in ("MS", "MS/MS", "MSMS"):
+        return 1 if plain == "MS" else 2
+    match = re.fullmatch(r"(?:MS)?(\d)(?:\.0)?", plain)
+    return int(match[1]) if match else 0

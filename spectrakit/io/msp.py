@@ -1,0 +1,252 @@
+"""MSP libraries in the dialects of NIST, MoNA, MassBank, RIKEN, MS-DIAL, GOLM and PeptideAtlas.
+
+There is no MSP standard. What holds everywhere: ``Key: value`` lines, then ``Num Peaks: n``,
+then peaks. Blank lines, line ends, the order and spelling of keys, separators and notes of
+peaks differ. Nothing is keyed by name: MassBank has 9 % of its spectra under a name that was
+seen before.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from spectrakit.io.blocks import Drops, decode, split_records
+from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
+from spectrakit.io.record import NO_COLUMNS, BadSpectrum, Field, field_of, record_spectrum
+from spectrakit.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from spectrakit.accounting import InputAccount
+
+_ID_ORDER = ("accession", "db", "spectrum_id", "name")
+_NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(r"\s*([A-Za-z][^:\t]{0,80}):")
+_NAME = re.compile(r"\s*name\s*:", re.IGNORECASE)
+_QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
+_BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
+_SYNONYM_FIELD = re.compile(r"(METB InChI(?:Key)?): (.+)")
+_COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of their own
+    "Parent": "PrecursorMZ",
+    "MS_mode": "Ion_mode",
+    "Precursor_type": "Precursor_type",
+    "Collision_energy": "Collision_energy",
+    "Charge": "Charge",
+    "DB#": "DB#",
+}
+_NO_LIST = "no peak list"
+_MISSING = "the declared peaks are missing"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One record before it is understood: its field lines, what it declares and its peak lines."""
+
+    header: str
+    declared: int | None
+    body: bytes
+    line: int  # of its first line, from 1
+    body_line: int
+
+
+def read_msp(path: Path, stream: BinaryIO, account: "InputAccount") -> Iterator[Spectrum]:
+    """Yield the spectra of an MSP file in its order.
+
+    The native id is ACCESSION, DB# or Spectrum_ID, else NAME, else the 0-based index. Peaks are
+    sorted by m/z (stable); notes of peaks become the column ``annotation``. A count of peaks
+    that differs from ``Num Peaks`` is kept in ``extra``.
+
+    Args:
+        path: named in messages.
+        stream: the decompressed bytes.
+        account: told of every spectrum that cannot be given.
+    """
+    drops = Drops(path, account)
+    for index, entry in enumerate(_entries(path, stream)):
+        try:
+            yield _spectrum(entry, index)
+        except BadPeakLine as error:
+            line = entry.body_line + error.line
+            drops.drop(str(error), f"entry {index + 1}, line {line} ({error.text.strip()[:40]!r})")
+        except BadSpectrum as error:
+            drops.drop(str(error), f"entry {index + 1}, line {entry.line}")
+
+
+def _spectrum(entry: _Entry, index: int) -> Spectrum:
+    if entry.declared is None and not entry.body:
+        raise BadSpectrum(_NO_LIST)
+    if entry.declared and not entry.body:
+        raise BadSpectrum(_MISSING)
+    mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else _NOTHING
+    fields = [_field(line) for line in entry.header.split("\n")]
+    for field in fields:
+        if field[0] == "comment":
+            fields = _with_comment(fields)
+            break
+    if entry.declared is not None and entry.declared != len(mz):
+        fields.append(("num_peaks", "Num Peaks", str(entry.declared)))
+    return record_spectrum(
+        fields,
+        (mz, intensity, {"annotation": note_column(notes)} if notes else NO_COLUMNS),
+        id_order=_ID_ORDER,
+        time_unit="min",
+        index=index,
+    )
+
+
+_NOTHING = (np.empty(0), np.empty(0), list[str]())
+
+
+@lru_cache(maxsize=1 << 16)
+def _field(line: str) -> Field:
+    """Return one header line as a field; most lines of a library repeat."""
+    key, colon, value = line.partition(":")
+    key, value = key.strip(), value.strip()
+    if not colon:
+        return "", "text" if key else "", key
+    if key[:5].lower() == "synon" and (match := _SYNONYM_FIELD.match(value)):
+        return field_of(match[1], match[2])
+    return field_of(key, value)
+
+
+def _with_comment(fields: list[Field]) -> list[Field]:
+    """Take apart ``"k=v" "k=v"``; of NIST's ``k=v k=v`` take what has a column, keep the whole."""
+    kept: list[Field] = []
+    found: list[Field] = []
+    for field in fields:
+        value = field[2]
+        if field[0] != "comment":
+            kept.append(field)
+        elif value.startswith('"') and (pairs := _QUOTED_PAIR.findall(value)):
+            found.extend(field_of(key, text) for key, text in pairs)
+            for key, text in pairs:
+                if key in ("computed SMILES", "computed InChI"):
+                    found.append(field_of(key[9:], text))
+        else:
+            kept.append(("", field[1], value))
+            for key, text in _BARE_PAIR.findall(value):
+                if key in _COMMENT_KEYS:
+                    found.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
+                elif key == "NCE":
+                    found.append(field_of("Collision_energy", f"{text} NCE"))
+    return kept + found
+
+
+def _entries(path: Path, stream: BinaryIO) -> Iterator[_Entry]:
+    """Yield the records; the usual shape (fields, one peak list, blank line) takes a short cut."""
+    spelling = b"\nNum Peaks:"
+    held = b""
+    line = held_line = 1
+    for paragraph in split_records(path, stream, b"\n\n"):
+        start = line
+        line += paragraph.count(b"\n") + 2
+        if not held:
+            at = paragraph.find(spelling)
+            if at < 0 and (match := _NUM_PEAKS.search(paragraph)):
+                spelling = b"\n" + match[0] if match.start() else spelling
+                at = paragraph.find(spelling)
+            if at >= 0 and paragraph.find(spelling, at + 1) < 0:
+                entry = _plain_entry(paragraph, at, len(spelling), start)
+                if entry is not None:
+                    yield entry
+                    continue
+        if not paragraph.strip():
+            if held:
+                held += paragraph + b"\n\n"
+            continue
+        if not held:
+            held_line = start
+        text = held + paragraph
+        entries, rest, rest_line = _line_by_line(decode(text), held_line, opening=bool(held))
+        yield from entries
+        held, held_line = rest.encode("utf-8"), rest_line
+        if held:
+            held += b"\n\n"
+    if held.strip():
+        entries, rest, rest_line = _line_by_line(decode(held) + "\nname:", held_line, opening=False)
+        yield from entries
+
+
+def _plain_entry(paragraph: bytes, at: int, width: int, line: int) -> _Entry | None:
+    """Return the record of a paragraph whose lines after Num Peaks all look like peaks."""
+    end = paragraph.find(b"\n", at + 1)
+    body = paragraph[end + 1 :] if end >= 0 else b""
+    try:
+        declared = int(paragraph[at + width : end if end >= 0 else None])
+    except ValueError:
+        return None
+    if declared and (not body or body.isspace()):
+        return None  # the peaks may come after a blank line
+    if b":" in body or (not declared and body):
+        return None
+    header = decode(paragraph[:at])
+    body_line = line + header.count("\n") + 2
+    return _Entry(header.strip(), declared, body.rstrip(), line, body_line)
+
+
+def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry], str, int]:
+    """Cut text into records by what the lines say; return what is unfinished as well.
+
+    A record ends where a field follows its peaks, or where a second NAME follows the first.
+    """
+    entries: list[_Entry] = []
+    lines = text.split("\n")
+    start = 0
+    declared: int | None = None
+    list_at: int | None = None
+    named = peaks = False
+
+    def close(stop: int) -> None:
+        nonlocal start, declared, list_at, named, peaks
+        block = lines[start:stop]
+        if list_at is None:
+            header, body = block, list[str]()
+        else:
+            skip = 1 if declared is not None else 0
+            header, body = lines[start:list_at], lines[list_at + skip : stop]
+        if named or list_at is not None:
+            joined = "\n".join(body).rstrip().encode("utf-8")
+            body_line = line + (list_at or 0) + 1  # the list begins below its announcement
+            head = "\n".join(h for h in header if h.strip())
+            entries.append(_Entry(head, declared, joined, line + start, body_line))
+            start = stop
+        declared, list_at, named, peaks = None, None, False, False
+
+    for i, content in enumerate(lines):
+        if not content or content.isspace():
+            continue
+        field = _FIELD.match(content)
+        if field is None:
+            if list_at is not None:
+                peaks = True
+            elif _looks_like_peak(content) and named:
+                list_at, peaks = i, True
+            continue
+        key = re.sub(r"[\s_]", "", field[1]).lower()
+        if list_at is not None or (key == "name" and named):
+            close(i)
+        if key == "name":
+            named = True
+        elif key in ("numpeaks", "numpeak"):
+            list_at = i
+            count = content.partition(":")[2].strip()
+            declared = int(count) if count.isdecimal() else -1
+            if declared == -1:
+                declared = None
+                lines[i] = ""
+    if list_at is not None and (peaks or declared == 0):
+        close(len(lines))
+        return entries, "", line
+    return entries, "\n".join(lines[start:]), line + start
+
+
+def _looks_like_peak(content: str) -> bool:
+    words = content.replace(";", " ").split()
+    try:
+        return len(words) >= 2 and float(words[0]) >= 0 and float(words[1]) >= 0
+    except ValueError:
+        return False

@@ -1,0 +1,125 @@
+"""Peak lists in text: two numbers a line at full speed, every other dialect line by line."""
+
+import re
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrakit.io.record import NO_COLUMNS, BadSpectrum, tidy_peaks
+from spectrakit.spectrum import FloatArray
+
+_MALFORMED = "malformed peak line"
+_OUTSIDE_QUOTES = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+_PEAK = re.compile(r"\s*(\S+)\s+([^\s\"]+)\s*(.*?)\s*")
+_COLON_PEAK = re.compile(r"([^\s:]+):([^\s:]+)")
+
+
+class BadPeakLine(BadSpectrum):
+    """A line of the peak list that is no peak; ``line`` counts from 0 within the list."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(_MALFORMED)
+        self.line = line
+        self.text = text
+
+
+def parse_peaks(
+    body: bytes, declared: int | None = None, comments: bytes = b""
+) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Return m/z, intensity (n,) float64 ascending in m/z, and a note for each peak.
+
+    Peaks of equal m/z keep the order of the file.
+
+    Args:
+        body: the lines of the list; line ends are ``\\n``.
+        declared: how many peaks the record announces; it decides whether ``100 5 101 7`` is
+            two peaks or one with a note.
+        comments: first characters of lines to skip.
+
+    Returns:
+        The notes (annotations, charges) are empty when no peak has one.
+
+    Raises:
+        BadPeakLine: a line does not begin with two numbers.
+        BadSpectrum: a peak is NaN or infinite, or an m/z is negative.
+    """
+    words = body.split()
+    if len(words) == 2 * (body.count(b"\n") + 1) and b"_" not in body:
+        try:
+            flat = list(map(float, words))
+        except ValueError:
+            pass
+        else:
+            mz = flat[::2]
+            # Plain lists are faster than numpy for the usual few dozen peaks. A line of one
+            # number and one of three would show as m/z that jump back: those go line by line.
+            if mz[0] >= 0 and mz == sorted(mz) and isfinite(sum(flat)):
+                return np.array(mz), np.array(flat[1::2]), []
+    mz_array, intensity, notes = _line_by_line(body, declared, comments)
+    columns = {"note": note_column(notes)} if notes else NO_COLUMNS
+    mz_array, intensity, columns = tidy_peaks(mz_array, intensity, columns)
+    return mz_array, intensity, columns["note"].tolist() if notes else []
+
+
+def _line_by_line(
+    body: bytes, declared: int | None, comments: bytes
+) -> tuple[FloatArray, FloatArray, list[str]]:
+    lines = body.decode("utf-8", errors="replace").split("\n")
+    skipped = tuple(comments.decode())
+    peaks: list[tuple[float, float, str]] = []
+    n_lines = 0
+    for i, line in enumerate(lines):
+        if line and not line.isspace() and not (skipped and line.lstrip().startswith(skipped)):
+            n_lines += 1
+            peaks.extend(_peaks_of_line(i, line))
+    if declared is not None and n_lines < declared and any(note for *_, note in peaks):
+        pairs = _whitespace_pairs(body, declared)
+        if pairs is not None:
+            return pairs[::2].copy(), pairs[1::2].copy(), []
+    notes = [note for *_, note in peaks]
+    return (
+        np.array([mz for mz, *_ in peaks], dtype=np.float64),
+        np.array([intensity for _, intensity, _ in peaks], dtype=np.float64),
+        notes if any(notes) else [],
+    )
+
+
+def _peaks_of_line(number: int, line: str) -> list[tuple[float, float, str]]:
+    """Read ``28 69; 29 250;``, ``70:10 76:35``, ``(28,69)(29,250)``, ``28 69 "note"``."""
+    text = line
+    if text.lstrip().startswith("("):
+        text = text.replace("(", " ").replace(")", ";").replace(",", " ")
+    elif ":" in text and '"' not in text:
+        words = text.replace(";", " ").split()
+        matches = [_COLON_PEAK.fullmatch(word) for word in words]
+        if all(matches):
+            text = ";".join(f"{m[1]} {m[2]}" for m in matches if m)
+    peaks: list[tuple[float, float, str]] = []
+    for piece in _OUTSIDE_QUOTES.split(text) if ";" in text else [text]:
+        if not piece or piece.isspace():
+            continue
+        match = _PEAK.fullmatch(piece)
+        if match is None or "_" in match[1] + match[2]:
+            raise BadPeakLine(number, line)
+        try:
+            mz, intensity = float(match[1]), float(match[2])
+        except ValueError:
+            raise BadPeakLine(number, line) from None
+        peaks.append((mz, intensity, match[3].strip('"')))
+    return peaks
+
+
+def _whitespace_pairs(body: bytes, declared: int) -> FloatArray | None:
+    words = body.split()
+    if len(words) != 2 * declared:
+        return None
+    try:
+        return np.array(list(map(float, words)))
+    except ValueError:
+        return None
+
+
+def note_column(notes: list[str]) -> NDArray[np.str_]:
+    """Return the notes as a column, (n,) text."""
+    return np.array(notes, dtype=np.str_)

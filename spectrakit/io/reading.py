@@ -1,0 +1,47 @@
+"""Read the spectra of any file, whatever it is called."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectrakit.io.sniff import sniff
+from spectrakit.io.streams import open_bytes
+from spectrakit.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from spectrakit.accounting import InputAccount
+
+
+def read_spectra(path: Path, account: "InputAccount") -> Iterator[Spectrum]:
+    """Return the spectra of a file or store in its order, read as they are asked for.
+
+    The format is recognised and ``account.format`` and ``account.sha256`` are filled at the
+    call, not at the first spectrum. Spectra that cannot be given (NaN in the peaks, negative
+    m/z, arrays that disagree, a malformed peak line) are counted with ``account.drop``; the
+    caller counts ``account.keep`` for those it keeps.
+
+    Raises:
+        InputError: the file is missing, empty, corrupt, truncated or of no known format; the
+            last two may show only after good spectra were given.
+    """
+    account.format = sniff(path)
+    with path.open("rb") as raw:
+        account.sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
+    return _read(path, account)
+
+
+def _read(path: Path, account: "InputAccount") -> Iterator[Spectrum]:
+    if account.format == "store":
+        from spectrakit.store import Store
+
+        yield from Store(path)
+        return
+    with open_bytes(path) as stream:
+        if account.format == "mzml":
+            from spectrakit.io.mzml import read_mzml as read
+        elif account.format == "mgf":
+            from spectrakit.io.mgf import read_mgf as read
+        else:
+            from spectrakit.io.msp import read_msp as read
+        yield from read(path, stream, account)

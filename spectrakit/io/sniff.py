@@ -1,0 +1,109 @@
+"""Say what format a file is in by looking at its content; the suffix is not believed."""
+
+import re
+from pathlib import Path
+
+from spectrakit.errors import InputError
+from spectrakit.io.streams import COPY_AGAIN, open_bytes
+from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
+
+READABLE = ("mzml", "mgf", "msp", "store")
+_HEAD = 1 << 16
+_MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search parameters
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_MSP_LINE = re.compile(rb"^[ \t]*(?:name|num[ _]?peaks?)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
+_XML_PROLOG = re.compile(rb"<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_NOT_YET = {  # recognised -> (what it is, what makes it readable)
+    "mzxml": ("mzXML", 'msconvert "{path}" --mzML --zlib'),
+    "mzdata": ("mzData", 'msconvert "{path}" --mzML --zlib, or OpenMS FileConverter'),
+    "imzml": ("imzML (imaging)", "OpenMS or an imaging tool, exported as mzML"),
+    "mzspeclib": ("a PSI spectral library text", "the program that wrote it, exported as MSP"),
+    "massbank": ("a MassBank record", "MassBank's own MSP export of the same record"),
+    "ms2": ("MS2 text", 'msconvert "{path}" --mgf'),
+    "json": ("JSON", "the library's site, downloaded as MSP or MGF"),
+    "jcamp": ("JCAMP-DX", "the instrument's software, exported as MGF or MSP"),
+}
+
+
+def sniff(path: Path) -> str:
+    """Return the format of ``path``: one of ``mzml mgf msp store``.
+
+    Raises:
+        InputError: missing, empty, unreadable, a vendor's raw data, or no format that is read
+            here; formats that are recognised get the command that converts them.
+    """
+    kind = recognise(path)
+    if kind in READABLE:
+        return kind
+    if kind in _NOT_YET:
+        what, how = _NOT_YET[kind]
+        raise InputError(
+            f"{path}: is {what}, which spectrakit does not read.",
+            hint=f"Convert it to mzML, MGF or MSP first: {how.format(path=path)}.",
+        )
+    raise InputError(
+        f"{path}: is in no known format (not mzML, MGF, MSP or a store).",
+        hint="Export it from the instrument's software as mzML, or convert it with msconvert.",
+    )
+
+
+def recognise(path: Path) -> str:
+    """Return the format of ``path``, readable or not, or an empty string when unknown.
+
+    Raises:
+        InputError: missing, empty, unreadable, a vendor's raw data, or XML with a DOCTYPE.
+    """
+    if path.is_dir():
+        if kind := vendor_folder(path):
+            raise vendor_error(path, kind)
+        raise InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")
+    with open_bytes(path) as stream:
+        head = stream.read(_HEAD)
+        if head.startswith(_HDF5_MAGIC):
+            return "store"
+        head = head.removeprefix(b"\xef\xbb\xbf")
+        kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
+        if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD):
+            kind = "mgf"
+    if not kind:
+        if vendor := vendor_file(path, head):
+            raise vendor_error(path, vendor)
+        if not head.strip():
+            size = path.stat().st_size
+            raise InputError(f"{path}: is empty ({size} bytes, no spectra).", hint=COPY_AGAIN)
+    return kind
+
+
+def _xml_kind(path: Path, head: bytes) -> str:
+    if head.lstrip().startswith(b"<mzSpecLib"):
+        return "mzspeclib"
+    body = _XML_PROLOG.sub(b"", head)
+    root = _XML_ROOT.search(body)
+    prolog = body[: root.start()] if root else body
+    if b"<!" in prolog:
+        raise InputError(
+            f"{path}: the XML has a DOCTYPE or entities, which no mass spectrometer writes.",
+            hint="Remove the DOCTYPE, or get the file from a source you trust.",
+        )
+    name = root[1].lower() if root else b""
+    if name in (b"mzml", b"indexedmzml"):
+        return "imzml" if b"IMS:1000080" in head or b'id="IMS"' in head else "mzml"
+    return {b"mzxml": "mzxml", b"msrun": "mzxml", b"mzdata": "mzdata"}.get(name, "")
+
+
+def _text_kind(head: bytes) -> str:
+    text = head.lstrip()
+    if text.startswith((b"#PSI Spectral Library", b"MS:1003061|")):
+        return "mzspeclib"
+    if re.search(rb"^BEGIN IONS", head, re.MULTILINE):
+        return "mgf"
+    if text.startswith(b"ACCESSION:") and b"\nRECORD_TITLE:" in head:
+        return "massbank"
+    if b"\x00" not in head and _MSP_LINE.search(head):
+        return "msp"
+    if text.startswith((b"{", b"[")):
+        return "json"
+    if text.startswith(b"##TITLE"):
+        return "jcamp"
+    return "ms2" if re.match(rb"[HS]\t", text) else ""

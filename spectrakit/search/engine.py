@@ -1,0 +1,131 @@
+"""What one process needs to name spectra: opened libraries and structures, and the steps.
+
+The same settings give the same engine in every process and the same answer for a spectrum
+whatever batch it comes in.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from spectrakit.search.hits import Hit
+from spectrakit.search.index import SearchMode, SearchSettings
+from spectrakit.search.libraries import open_spectral, open_structures
+from spectrakit.search.library import SpectralLibrary
+from spectrakit.search.library_search import library_evidence
+from spectrakit.search.queries import Query
+from spectrakit.search.ranking import Evidence, ranked_hits
+from spectrakit.search.similarity import Similarity
+from spectrakit.search.structure_confidence import probabilities
+from spectrakit.search.structure_search import Candidate, StructureSearch
+from spectrakit.search.structures import StructureTable
+from spectrakit.spectrum import Tolerance
+
+BATCH = 256  # spectra searched together; answers do not depend on it
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Everything that decides the answer for a spectrum; hashable, so engines are reused."""
+
+    libraries: tuple[str, ...] = ()
+    structures: str = "hmdb"
+    method: str = "entropy"
+    mode: str = "precursor"
+    precursor_tolerance: str = "10ppm"
+    fragment_tolerance: str = "0.02Da"
+    min_score: float = 0.0
+    min_matched_peaks: int = 1
+    top: int = 10
+
+
+@dataclass
+class Engine:
+    """Opened sources and the search over them."""
+
+    settings: EngineSettings
+    libraries: list[SpectralLibrary]
+    structures: StructureSearch | None
+    about: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def identify(self, queries: Iterable[Query]) -> Iterator[tuple[Query, list[Hit]]]:
+        """Yield each query with its ranked hits."""
+        stream = iter(queries)
+        while batch := list(islice(stream, BATCH)):
+            library = library_evidence(self.libraries, batch, self.search_settings())
+            structures = self._structure_evidence(batch)
+            for query, known, possible in zip(batch, library, structures, strict=True):
+                yield query, ranked_hits(query, [*known, *possible], self.settings.top)
+
+    def search_settings(self) -> SearchSettings:
+        """Return the settings of the library search."""
+        return SearchSettings(
+            mode=SearchMode(self.settings.mode),
+            method=Similarity(self.settings.method),
+            precursor_tolerance=Tolerance.parse(self.settings.precursor_tolerance),
+            fragment_tolerance=Tolerance.parse(self.settings.fragment_tolerance),
+            min_score=self.settings.min_score,
+            min_matched_peaks=self.settings.min_matched_peaks,
+        )
+
+    def _structure_evidence(self, batch: list[Query]) -> list[list[Evidence]]:
+        if self.structures is None:
+            return [[] for _ in batch]
+        return [
+            self._structure_hits(self.structures.table, candidates)
+            for candidates in self.structures.search(batch)
+        ]
+
+    def _structure_hits(self, table: StructureTable, candidates: list[Candidate]) -> list[Evidence]:
+        found: list[Evidence] = []
+        for candidate, probability in zip(candidates, probabilities(candidates), strict=True):
+            if len(found) == self.settings.top:
+                break
+            if candidate.score < self.settings.min_score:
+                continue
+            if (
+                candidate.matched_peaks < self.settings.min_matched_peaks
+                and candidate.matched_peaks
+            ):
+                continue
+            (structure,) = table.finish([candidate.row])
+            hit = Hit(
+                name=structure.name,
+                inchikey=structure.inchikey or structure.inchikey14,
+                smiles=structure.smiles,
+                formula=structure.formula,
+                adduct=candidate.adduct,
+                mz_error_ppm=candidate.mz_error_ppm,
+                method="fragmenter",
+                score=candidate.score,
+                matched_peaks=candidate.matched_peaks,
+                probability=probability,
+                source=table.source,
+                source_id=structure.source_id,
+                note=candidate.note,
+            )
+            key = structure.inchikey14 or structure.inchikey[:14]
+            found.append(Evidence(key, hit, candidate.merit, False, "precursor", 0))
+        return found
+
+
+@lru_cache(maxsize=4)
+def open_engine(settings: EngineSettings) -> Engine:
+    """Open the libraries and structures that the settings name.
+
+    Raises:
+        UsageError: an unknown name.
+        InputError: a library that cannot be read.
+    """
+    opened = [open_spectral(word) for word in settings.libraries]
+    structures = open_structures(settings.structures)
+    libraries = [o.library for o in opened if isinstance(o.library, SpectralLibrary)]
+    about = [o.about for o in opened]
+    search: StructureSearch | None = None
+    if structures is not None and isinstance(structures.library, StructureTable):
+        about.append(structures.about)
+        tolerance = Tolerance.parse(settings.precursor_tolerance)
+        search = StructureSearch(structures.library, tolerance)
+    return Engine(settings, libraries, search, about)

@@ -1,0 +1,135 @@
+"""Spectra against spectral libraries: the compounds that match, one evidence for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spectrakit.search.evidence import rank_compounds
+from spectrakit.search.hits import Hit
+from spectrakit.search.index import Matches, SearchMode, SearchSettings
+from spectrakit.search.library import SpectralLibrary
+from spectrakit.search.prepared import Queries, prepare_spectra
+from spectrakit.search.queries import Query
+from spectrakit.search.ranking import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Queries as they are put to an index: one for each reading of a precursor."""
+
+    owner: list[int]  # position in the batch
+    reading: list[int]  # position among the query's precursors; -1 none
+    queries: Queries
+
+    @property
+    def has_precursor(self) -> np.ndarray:
+        """(n,) bool."""
+        return np.array([number >= 0 for number in self.reading], dtype=bool)
+
+
+def library_evidence(
+    libraries: Sequence[SpectralLibrary], batch: Sequence[Query], settings: SearchSettings
+) -> list[list[Evidence]]:
+    """Return the compounds found for each query of a batch.
+
+    A spectrum without a precursor (electron ionisation) is compared with the whole library.
+    """
+    found: list[list[Evidence]] = [[] for _ in batch]
+    if not libraries:
+        return found
+    asked = _ask(batch, settings)
+    rows = np.arange(len(asked.queries))
+    for library in libraries:
+        for part, mode in (
+            (rows[asked.has_precursor], settings.mode),
+            (rows[~asked.has_precursor], SearchMode.OPEN),
+        ):
+            if len(part) == 0:
+                continue
+            queries = asked.queries.take(part)
+            matches = library.index.search(queries, replace(settings, mode=mode))
+            for evidence, query in _compounds(library, matches, batch, asked, part, settings, mode):
+                found[query].append(evidence)
+    return [_best_for_each_compound(evidence) for evidence in found]
+
+
+def _ask(batch: Sequence[Query], settings: SearchSettings) -> _Asked:
+    owner: list[int] = []
+    reading: list[int] = []
+    mz: list[float] = []
+    for number, query in enumerate(batch):
+        for place, precursor in enumerate(query.precursors):
+            owner.append(number)
+            reading.append(place)
+            mz.append(precursor.mz)
+        if not query.precursors:
+            owner.append(number)
+            reading.append(-1)
+            mz.append(np.nan)
+    spectra = [batch[number].spectrum for number in owner]
+    prepared = prepare_spectra(
+        spectra, tolerance=settings.fragment_tolerance, precursor_mz=np.array(mz, np.float64)
+    )
+    polarity = np.array([s.polarity for s in spectra], dtype=np.int8)
+    return _Asked(owner, reading, Queries(prepared, polarity, [batch[n].adduct for n in owner]))
+
+
+def _compounds(
+    library: SpectralLibrary,
+    matches: Matches,
+    batch: Sequence[Query],
+    asked: _Asked,
+    part: np.ndarray,
+    settings: SearchSettings,
+    mode: SearchMode,
+) -> list[tuple[Evidence, int]]:
+    """Return (evidence, position in the batch) of each compound matched."""
+    index = library.index
+    ranked = rank_compounds(
+        index,
+        asked.queries.spectra.take(part),
+        matches,
+        tolerance=settings.fragment_tolerance,
+    )
+    method = str(replace(settings, mode=mode).effective_method())
+    found: list[tuple[Evidence, int]] = []
+    for number, at in enumerate(ranked.match.tolist()):
+        question = int(part[ranked.query[number]])
+        query = batch[asked.owner[question]]
+        row = int(matches.row[at])
+        identity = library.identity(row)
+        precursor = query.precursors[asked.reading[question]] if query.precursors else None
+        library_mz = float(index.spectra.precursor_mz[row])
+        error = (precursor.mz - library_mz) / library_mz * 1e6 if precursor else np.nan
+        hit = Hit(
+            name=identity["name"],
+            inchikey=identity["inchikey"],
+            smiles=identity["smiles"],
+            formula=identity["formula"],
+            adduct=identity["adduct"],
+            mz_error_ppm=float(error),
+            method=method,
+            score=float(matches.score[at]),
+            matched_peaks=int(matches.matched_peaks[at]),
+            source=library.name,
+            source_id=identity["source_id"],
+            note=precursor.note if precursor else "",
+        )
+        evidence = Evidence(
+            key=index.compound_key(int(ranked.compound[number])),
+            hit=hit,
+            strength=float(ranked.evidence[number]),
+            is_library=True,
+            mode=str(mode),
+            n_peaks=int(asked.queries.spectra.counts[question]),
+        )
+        found.append((evidence, asked.owner[question]))
+    return found
+
+
+def _best_for_each_compound(evidence: list[Evidence]) -> list[Evidence]:
+    best: dict[str, Evidence] = {}
+    for item in sorted(evidence, key=lambda e: (-e.strength, -e.hit.score)):
+        best.setdefault(item.key, item)
+    return list(best.values())

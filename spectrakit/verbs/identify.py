@@ -1,0 +1,260 @@
+"""``identify``: spectra in, ranked compounds out, every spectrum accounted for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from spectrakit import __version__
+from spectrakit.accounting import InputAccount, Summary, file_sha256
+from spectrakit.errors import InputError, MismatchError, SpectrakitError, UsageError
+from spectrakit.io import read_spectra
+from spectrakit.io.inputs import expand_inputs
+from spectrakit.io.select import Condition, parse_where, selected
+from spectrakit.jobs import Done, Ledger, run_files
+from spectrakit.log import progress, say
+from spectrakit.output import open_records
+from spectrakit.search.engine import Engine, EngineSettings, open_engine
+from spectrakit.search.hits import COLUMNS, Hit, set_q_values
+from spectrakit.search.libraries import spectral_words
+from spectrakit.search.queries import Centroider, searchable
+from spectrakit.search.ranking import describe_query
+
+
+@dataclass(frozen=True, slots=True)
+class FileHits:
+    """The records of one file and what became of its spectra."""
+
+    account: InputAccount
+    records: list[dict[str, Any]]
+    centroided: int
+    about: list[dict[str, Any]]
+
+
+def identify_file(
+    path: Path, settings: EngineSettings, fdr: float | None, where: tuple[Condition, ...] = ()
+) -> FileHits:
+    """Search the spectra of one file.
+
+    Raises:
+        InputError: the file cannot be read to its end.
+    """
+    engine = open_engine(settings)
+    account = InputAccount(str(path))
+    centroid = Centroider()
+    queries = searchable(
+        selected(read_spectra(path, account), where, account),
+        account,
+        centroid,
+        survey_scans=_is_electron_ionisation(path, engine),
+        needs_precursor=not engine.libraries,
+    )
+    rows: list[Hit] = []
+    for query, hits in engine.identify(queries):
+        for hit in hits:
+            describe_query(hit, str(path), query)
+            rows.append(hit)
+    set_q_values(rows)
+    return FileHits(
+        account, [hit.record() for hit in _within(rows, fdr)], centroid.count, engine.about
+    )
+
+
+def _within(rows: list[Hit], fdr: float | None) -> Iterator[Hit]:
+    """Keep spectra whose best hit is within the false discovery rate; others get a rank-0 row."""
+    accepted = False
+    for hit in rows:
+        if fdr is None or hit.rank == 0:
+            yield hit
+            continue
+        if hit.rank == 1:
+            accepted = hit.q_value <= fdr
+            if not accepted:
+                yield Hit(
+                    file=hit.file,
+                    spectrum=hit.spectrum,
+                    scan=hit.scan,
+                    rt_seconds=hit.rt_seconds,
+                    precursor_mz=hit.precursor_mz,
+                    polarity=hit.polarity,
+                    note="no hit within --fdr",
+                )
+        if accepted:
+            yield hit
+
+
+def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
+    """Say whether a file of survey scans only meets a library without precursors (GC-EI)."""
+    if not any(library.has_electron_ionisation for library in engine.libraries):
+        return False
+    levels = (spectrum.ms_level for spectrum in read_spectra(path, InputAccount(str(path))))
+    return all(level <= 1 for level in levels)
+
+
+def identify(
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    libraries: Sequence[str] = (),
+    settings: EngineSettings,
+    record_format: str = "tsv",
+    jobs: int = 1,
+    fdr: float | None = None,
+    where: Sequence[str] = (),
+    summary: Summary,
+) -> None:
+    """Identify every spectrum of the inputs and write the records.
+
+    Args:
+        inputs: files, folders, globs, ``@list.txt`` or ``-``.
+        out: a file or ``-`` for all records, or a folder for one file of records per input.
+        libraries: names or paths; none: every installed library; ``none``: no library.
+        settings: what decides the answers; its ``libraries`` are filled in here.
+        record_format: ``tsv`` or ``jsonl``.
+        jobs: files worked on at the same time.
+        fdr: keep only spectra whose best hit has at most this q-value.
+        where: ``COLUMN=VALUE`` that a spectrum must have to be searched.
+        summary: filled with accounts, outputs and errors.
+
+    Raises:
+        InputError: an input could not be read (after the good ones were finished).
+        MismatchError: nothing in the inputs can be searched.
+    """
+    paths = expand_inputs(inputs)
+    settings = replace(settings, libraries=tuple(spectral_words(list(libraries))))
+    engine = open_engine(settings)  # a wrong name is said before any file is read
+    summary.library = engine.about
+    _say_licences(engine)
+    conditions = parse_where(where)
+    work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
+    if str(out) != "-" and (out.is_dir() or str(out).endswith(("/", "\\"))):
+        parameters = {
+            "version": __version__,
+            "format": record_format,
+            "fdr": fdr,
+            "where": list(where),
+            "library_digests": [a.get("digest", "") for a in summary.library],
+            **asdict(settings),
+        }
+        _into_folder(work, paths, out, parameters, record_format, jobs, summary)
+    else:
+        _refuse_own_input(out, paths)
+        with open_records(out, record_format, COLUMNS) as write:
+            for done in _each(work, paths, jobs, summary):
+                if done.result is not None:
+                    for record in done.result.records:
+                        write(record)
+            _stop_if_nothing(summary)
+        if str(out) != "-":
+            summary.outputs.append(str(out))
+    _fail_if_any(summary)
+
+
+def _each(
+    work: Callable[[Path], FileHits], paths: Sequence[Path], jobs: int, summary: Summary
+) -> Iterator[Done[FileHits]]:
+    """Work through the files; keep accounts and errors; say what was centroided."""
+    with progress("identify", len(paths), "files") as advance:
+        for done in run_files(work, paths, jobs):
+            advance(1)
+            if done.error is not None:
+                _note_error(summary, done.path, done.error)
+            elif done.result is not None:
+                summary.inputs.append(done.result.account)
+                if done.result.centroided:
+                    say(f"{done.path}: {done.result.centroided} profile spectra centroided")
+            yield done
+
+
+def _note_error(summary: Summary, path: Path, error: SpectrakitError) -> None:
+    if not isinstance(error, InputError):
+        raise error
+    summary.open_input(path)
+    summary.errors.append(str(error))
+    say(f"spectrakit: error: {error}\n  {error.hint}".rstrip())
+
+
+def _into_folder(
+    work: Callable[[Path], FileHits],
+    paths: Sequence[Path],
+    folder: Path,
+    parameters: dict[str, Any],
+    record_format: str,
+    jobs: int,
+    summary: Summary,
+) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be made: {error.strerror}.", hint="Choose another --out."
+        ) from error
+    names = _output_names(paths, record_format)
+    ledger = Ledger.open(folder, parameters)
+    todo: list[Path] = []
+    for path in paths:
+        entry = ledger.done(path, file_sha256(path)) if path.is_file() else None
+        if entry is None:
+            todo.append(path)
+            continue
+        summary.inputs.append(InputAccount.from_json(entry["account"]))
+        summary.outputs.append(str(folder / entry["output"]))
+    if len(todo) < len(paths):
+        say(f"{len(paths) - len(todo)} files were done before and are skipped")
+    for done in _each(work, todo, jobs, summary):
+        if done.result is None:
+            continue
+        target = folder / names[done.path]
+        with open_records(target, record_format, COLUMNS) as write:
+            for record in done.result.records:
+                write(record)
+        ledger.add(done.path, target.name, done.result.account.as_json())
+        summary.outputs.append(str(target))
+    _stop_if_nothing(summary)
+
+
+def _output_names(paths: Sequence[Path], record_format: str) -> dict[Path, str]:
+    names: dict[Path, str] = {}
+    taken: dict[str, Path] = {}
+    for path in paths:
+        stem = path.name.removesuffix(".gz").removesuffix(".bz2").rsplit(".", 1)[0]
+        name = f"{stem}.hits.{record_format}"
+        if name.lower() in taken:
+            raise UsageError(
+                f"{path} and {taken[name.lower()]} would both be written to {name}.",
+                hint="Identify them into different folders.",
+            )
+        taken[name.lower()] = path
+        names[path] = name
+    return names
+
+
+def _refuse_own_input(out: Path, paths: Sequence[Path]) -> None:
+    for path in paths:
+        if str(out) != "-" and out.exists() and path.exists() and out.samefile(path):
+            raise UsageError(f"{out}: is an input and the output.", hint="Choose another --out.")
+
+
+def _say_licences(engine: Engine) -> None:
+    for about in engine.about:
+        if about.get("licence"):
+            say(f"{about['name']}: {about['licence']}")
+
+
+def _stop_if_nothing(summary: Summary) -> None:
+    """Refuse to answer with an empty table where no input held anything to search."""
+    if summary.errors or any(account.kept for account in summary.inputs):
+        return
+    raise MismatchError(
+        "nothing in the inputs can be searched.",
+        hint="See the counts above: identify reads MS2 spectra, and MS1 spectra of GC-EI data.",
+    )
+
+
+def _fail_if_any(summary: Summary) -> None:
+    if summary.errors:
+        raise InputError(
+            f"{len(summary.errors)} of {len(summary.inputs)} inputs could not be read.",
+            hint="The others are finished; the errors are above.",
+        )
