@@ -19,9 +19,7 @@ _START = b"<spectrum"
 _END = b"</spectrum>"
 _TABLE_SIZE = 1 << 14
 _ATTRIBUTE = rb"\s+([A-Za-z_][\w.-]*)\s*=\s*(?:\"([^\"<\t\r\n]*)\"|'([^'<\t\r\n]*)')"
-_PIECE = re.compile(
-    rb"(/?)([A-Za-z_][\w.-]*)((?:" + _ATTRIBUTE + rb")*)\s*(/?)>\s*"
-)
+_PIECE = re.compile(rb"(/?)([A-Za-z_][\w.-]*)((?:" + _ATTRIBUTE + rb")*)\s*(/?)>\s*")
 _ATTRIBUTES = re.compile(_ATTRIBUTE)
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 
@@ -160,7 +158,9 @@ class Tokeniser:
                     text = self._value(value)
                     if after == shape[0] and text is not None and b"<" not in value:
                         kind, param, _ = shape[1]
-                        items.append((kind, Param(param[0], param[1], text, param[3], param[4]), None))  # type: ignore[union-attr]  # shapes are parameters
+                        items.append(
+                            (kind, Param(param[0], param[1], text, param[3], param[4]), None)
+                        )  # type: ignore[union-attr]  # shapes are parameters
                         continue
                 tag = self._new(piece)
                 if tag is None:
@@ -191,7 +191,9 @@ class Tokeniser:
         if closes and (attributes or is_empty):
             return None
         is_param = kind in PARAMS
-        tag = Tag(kind, closes, is_empty, (kind, Param.of(attributes) if is_param else attributes, None))
+        tag = Tag(
+            kind, closes, is_empty, (kind, Param.of(attributes) if is_param else attributes, None)
+        )
         before, found, rest = piece.partition(b' value="')
         value, _, after = rest.partition(b'"')
         if is_param and found and is_empty and attributes.get("value") == self._value(value):

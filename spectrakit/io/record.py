@@ -242,7 +242,11 @@ def _level(facts: Facts) -> tuple[int, bool | None]:
 
 
 def _retention_time(facts: Facts, time_unit: str) -> float:
-    for meaning, unit in (("rt_seconds", "s"), ("rt_minutes", "min"), ("retention_time", time_unit)):
+    for meaning, unit in (
+        ("rt_seconds", "s"),
+        ("rt_minutes", "min"),
+        ("retention_time", time_unit),
+    ):
         text = facts.known.get(meaning)
         if text is not None:
             value = f.seconds(text, unit)
