@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.errors import UsageError, did_you_mean
-from spectrakit.store.guard import SafeFile, Values
+from spectrakit.store.guard import SafeFile
 from spectrakit.store.layout import (
     DTYPES,
     FREE_COLUMN_TABLES,
@@ -17,6 +17,7 @@ from spectrakit.store.layout import (
     name_of_link,
 )
 from spectrakit.store.text import as_objects, decode_texts
+from spectrakit.store.values import Values
 
 
 class Texts:

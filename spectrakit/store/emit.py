@@ -87,7 +87,7 @@ class Emitter:
                 continue
             block = piece.reshape(-1, *shape[1:])
             dataset[row : row + len(block)] = block
-            digest.update(memoryview(piece).cast("B"))
+            digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
             row += len(block)
         if prod(shape) and row != shape[0]:
             raise RuntimeError(f"{path}: {row} rows written of {shape[0]}")

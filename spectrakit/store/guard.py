@@ -6,7 +6,7 @@ loop through its own links. Every dataset passes ``SafeFile.values`` before a by
 
 import json
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -14,52 +14,20 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5l, h5o, h5t  # pyright: ignore[reportAttributeAccessIssue] -- compiled
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError
 from spectrakit.store.layout import (
     FORMAT,
-    MAX_DEFLATE_RATIO,
     MAX_DEPTH,
-    MAX_SAFE_CHUNK_BYTES,
     VERSION,
 )
+from spectrakit.store.values import HOSTILE, Values, check_dataset
 
-FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
-DTYPES = frozenset({"|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"})
 _ATTRIBUTE_BYTES = 1 << 16
 _FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 _DAMAGED = "The file is damaged or no store: copy it again, or make it again with convert."
-_HOSTILE = "Stores never hold this; do not use a store from a source that you do not trust."
-
-
-class Values:
-    """A dataset that passed the checks; ``read`` gives rows of it."""
-
-    def __init__(self, owner: "SafeFile", key: str, dataset: h5py.Dataset) -> None:
-        self.key = key
-        self.shape: tuple[int, ...] = dataset.shape
-        self.dtype = dataset.dtype
-        self._owner = owner
-        self._dataset = dataset
-        self._mapped: NDArray[Any] | None = None
-        if dataset.chunks is None and prod(self.shape) and dataset.id.get_offset() is not None:
-            self._mapped = owner.mapped(dataset.id.get_offset(), self.dtype, self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    @property
-    def is_mapped(self) -> bool:
-        return self._mapped is not None or not prod(self.shape)
-
-    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Return rows ``start:stop``; a read-only view of the file where it is contiguous."""
-        stop = len(self) if stop is None else stop
-        if self._mapped is not None:
-            return self._mapped[start:stop]
-        with self._owner.reading(self.key):
-            return self._dataset[start:stop]
 
 
 class SafeFile:
@@ -117,7 +85,7 @@ class SafeFile:
         return InputError(f"{self.path}: {key}: {reason}.", hint=hint)
 
     @contextmanager
-    def reading(self, key: str) -> Iterator[None]:
+    def reading(self, key: str) -> Generator[None]:
         """Turn whatever HDF5 says while ``key`` is read into one line that names it."""
         try:
             yield
@@ -159,9 +127,9 @@ class SafeFile:
             if not group.id.links.exists(encoded):
                 return None
             kind = group.id.links.get_info(encoded).type
-        if kind != h5py.h5l.TYPE_HARD:
-            words = "an external link" if kind == h5py.h5l.TYPE_EXTERNAL else "a soft link"
-            raise self.wrong(path, f"is {words}, which is refused", hint=_HOSTILE)
+        if kind != h5l.TYPE_HARD:
+            words = "an external link" if kind == h5l.TYPE_EXTERNAL else "a soft link"
+            raise self.wrong(path, f"is {words}, which is refused", hint=HOSTILE)
         with self.reading(path):
             return group[name]
 
@@ -184,14 +152,14 @@ class SafeFile:
         handle = target.attrs.get_id(name)
         kind, shape = handle.get_type(), handle.shape
         n_bytes = kind.get_size() * prod(shape)
-        plain = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+        plain = isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str()
         if prod(shape) != 1 or n_bytes > _ATTRIBUTE_BYTES:
-            raise self.wrong(f"{path}@{name}", f"has shape {shape}", hint=_HOSTILE)
+            raise self.wrong(f"{path}@{name}", f"has shape {shape}", hint=HOSTILE)
         if plain:
             return bytes(target.attrs[name]).decode("utf-8", "surrogatepass")
-        if isinstance(kind, h5py.h5t.TypeIntegerID):
+        if isinstance(kind, h5t.TypeIntegerID):
             return int(target.attrs[name])
-        raise self.wrong(f"{path}@{name}", "is neither an integer nor a text", hint=_HOSTILE)
+        raise self.wrong(f"{path}@{name}", "is neither an integer nor a text", hint=HOSTILE)
 
     def count(self, path: str, name: str) -> int:
         """Return a count that a group's attribute gives; 0 for an absent group."""
@@ -210,51 +178,9 @@ class SafeFile:
             if dataset is None:
                 return None
             with self.reading(key):
-                self._check_dataset(key, dataset)
+                check_dataset(self, key, dataset)
                 known = self._values[key] = Values(self, key, dataset)
         return known
-
-    def _check_dataset(self, key: str, dataset: Any) -> None:
-        if not isinstance(dataset, h5py.Dataset):
-            raise self.wrong(key, "is no dataset")
-        plan = dataset.id.get_create_plist()
-        if plan.get_layout() == h5py.h5d.VIRTUAL:
-            raise self.wrong(key, "is a virtual dataset, which is refused", hint=_HOSTILE)
-        if plan.get_external_count():
-            raise self.wrong(key, "keeps its data in another file, refused", hint=_HOSTILE)
-        for position in range(plan.get_nfilters()):
-            code = plan.get_filter(position)[0]
-            if code not in FILTERS:
-                raise self.wrong(key, f"uses the unknown filter {code}", hint=_HOSTILE)
-        kind = dataset.id.get_type()
-        numeric = isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID)
-        if not numeric or dataset.dtype.str not in DTYPES:
-            raise self.wrong(key, "has a type that is no plain number", hint=_HOSTILE)
-        if not 1 <= len(dataset.shape) <= 4:
-            raise self.wrong(key, f"has shape {dataset.shape}")
-        self._check_size(key, dataset)
-
-    def _check_size(self, key: str, dataset: h5py.Dataset) -> None:
-        """Compare what a dataset declares with what the file can hold."""
-        declared = prod(dataset.shape) * dataset.dtype.itemsize
-        stored: int = dataset.id.get_storage_size()
-        if not declared:
-            return
-        if stored > self.size:
-            raise self.wrong(key, f"declares {stored} stored bytes in a file of {self.size}")
-        if dataset.chunks is None:
-            offset = dataset.id.get_offset()
-            if stored != declared or (offset is not None and offset + declared > self.size):
-                raise self.wrong(key, f"declares {declared} bytes and has {stored}")
-            return
-        chunk_bytes = prod(dataset.chunks) * dataset.dtype.itemsize
-        expected = prod(
-            -(-n // size) for n, size in zip(dataset.shape, dataset.chunks, strict=True)
-        )
-        if chunk_bytes > MAX_SAFE_CHUNK_BYTES or declared > stored * MAX_DEFLATE_RATIO:
-            raise self.wrong(key, f"declares {declared} bytes from {stored} stored", hint=_HOSTILE)
-        if dataset.id.get_num_chunks() != expected:
-            raise self.wrong(key, f"has {dataset.id.get_num_chunks()} chunks of {expected}")
 
     def need(self, key: str, shape: tuple[int, ...], dtypes: str) -> Values:
         """Return a dataset that must be there, with this shape and one of these dtypes."""
@@ -302,11 +228,11 @@ class SafeFile:
                 key = f"{here.rstrip('/')}/{name}"
                 found = self.object(key)
                 with self.reading(key):
-                    address = h5py.h5o.get_info(found.id).addr
+                    address = h5o.get_info(found.id).addr
                 if address in seen:
-                    raise self.wrong(key, "is a second name of another object", hint=_HOSTILE)
+                    raise self.wrong(key, "is a second name of another object", hint=HOSTILE)
                 if key.count("/") > MAX_DEPTH:
-                    raise self.wrong(key, "is nested too deeply", hint=_HOSTILE)
+                    raise self.wrong(key, "is nested too deeply", hint=HOSTILE)
                 seen.add(address)
                 yield key, found
                 if isinstance(found, h5py.Group):

@@ -156,7 +156,10 @@ class Store:
 
     @property
     def sample_molecules(self) -> dict[str, NDArray[Any]]:
-        """What samples hold, or {}: ``indptr`` (samples + 1,), ``molecule``, ``amount``, ``unit``."""
+        """What samples hold, or {} where nothing is said.
+
+        ``indptr`` (samples + 1,), ``molecule`` rows, ``amount`` and its ``unit``.
+        """
         file = self.file
         n = file.count("/sample_molecules", "n")
         if not n:

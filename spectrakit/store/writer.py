@@ -16,9 +16,10 @@ from spectrakit import __version__
 from spectrakit.atomic import part_path, publish, unwritable
 from spectrakit.errors import UsageError
 from spectrakit.spectrum import Axis, Molecule, Spectrum
-from spectrakit.store.blockwriter import BlockWriter, default_block, refuse_misfit, shape_kind
+from spectrakit.store.blockwriter import BlockWriter, refuse_misfit
 from spectrakit.store.digest import content_digest
 from spectrakit.store.emit import Emitter, set_attribute
+from spectrakit.store.kinds import default_block, shape_kind
 from spectrakit.store.layout import (
     COMPRESSIONS,
     CONTIGUOUS_BELOW,
