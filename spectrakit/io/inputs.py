@@ -55,7 +55,7 @@ def _expand(arg: str, lists: tuple[Path, ...]) -> Iterator[Path]:
     elif (path := Path(arg)).is_dir():
         yield from _folder(path)
     elif not path.exists() and glob.has_magic(arg):
-        found = sorted(glob.glob(arg, recursive=True))
+        found = sorted(glob.glob(arg, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not found:
             raise InputError(f"{arg}: no file matches.", hint="Check the folder and the pattern.")
         for name in found:

@@ -23,7 +23,7 @@ from spectrakit.spectrum import Spectrum
 
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
-_FIELD = re.compile(r"\s*([A-Za-z][^:\t]{0,80}):")
+_FIELD = re.compile(r"\s*([A-Za-z\[_][^:\t]{0,80}):")
 _NAME = re.compile(r"\s*name\s*:", re.IGNORECASE)
 _QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
 _BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lxml import etree
+from lxml import etree  # type: ignore[attr-defined]  # compiled, without stubs
 
 from spectrakit.accounting import InputAccount
 from spectrakit.errors import InputError
@@ -197,6 +197,8 @@ class _Document:
                 is_own = node.getparent() is element
                 if is_own and not name and param.name and param.accession not in t.NOT_A_MODEL:
                     name = param.value or param.name
+                    if name == "instrument model":  # the heading of all models, not one of them
+                        name = ""
         self.instruments[element.get("id", "")] = (name, electron)
 
     def instrument(self, ref: str) -> tuple[str, bool]:
