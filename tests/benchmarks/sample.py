@@ -4,9 +4,10 @@
 
 Runs ``spectrakit identify tests/data/sample.mzML`` in new processes, once in an empty user
 folder (the first run builds what later ones reuse) and a few times more, and judges the answers
-as ``evaluate identify`` does (ties count against the truth). CPU seconds are user + system time of the child
-process and its own children, one thread per library. The file is synthetic: 22 compounds in 32
-spectra and 5 invented unknowns; this says that the program works, not how well it identifies.
+as ``evaluate identify`` does (ties count against the truth). CPU seconds are user + system time
+of the child process and its own children, one thread per library. The file is synthetic: 22
+compounds in 32 spectra and 5 invented unknowns; this says that the program works, not how well
+it identifies.
 """
 
 import argparse
