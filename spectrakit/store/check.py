@@ -101,11 +101,11 @@ def _check_block(block: Block) -> None:
     file = block.store.file
     for batch in block.batches():
         axis = batch.axis
-        if not np.isfinite(axis).all():
-            row = int(np.searchsorted(batch.indptr, np.flatnonzero(~np.isfinite(axis))[0], "right"))
+        bad = np.flatnonzero(~np.isfinite(axis))
+        if len(bad):
+            row = batch.start + int(np.searchsorted(batch.indptr, bad[0], "right")) - 1
             raise file.wrong(
-                f"/blocks/{block.name}/axis",
-                f"spectrum {batch.start + row - 1} has a point that is not finite",
+                f"/blocks/{block.name}/axis", f"spectrum {row} has a point at {axis[bad[0]]}"
             )
         source = batch.meta("source")
         if len(source) and (source.min() < -1 or source.max() >= block.store.sources.n):

@@ -27,6 +27,11 @@ COLUMNS = (
     *(f"molecule_{name}" for name in MOLECULE_FIELDS),
     "axis_unit", "value_unit", "n_points", "points",
 )  # fmt: skip
+JSON_COLUMNS = (
+    "file", "block", "row", "modality", "native_id", *LIKE_FIELD, "is_trace", "is_profile",
+    "molecule", "axis_unit", "axis", "axis_indirect_unit", "axis_indirect", "value_unit", "value",
+    "columns", "extra",
+)  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _ZERO_IS_MISSING = frozenset({"ms_level", "polarity", "charge"})
 
@@ -119,8 +124,12 @@ def is_for_mgf(spectrum: Spectrum) -> bool:
     return spectrum.modality == Modality.MSMS and not spectrum.is_trace
 
 
-def mgf_lines(spectrum: Spectrum) -> Iterator[str]:
-    """Yield the lines of one MGF record, with the annotation where there is one."""
+def mgf_record(spectrum: Spectrum) -> str:
+    """Return one MGF record, with the annotation where there is one."""
+    return "\n".join(_mgf_lines(spectrum)) + "\n"
+
+
+def _mgf_lines(spectrum: Spectrum) -> Iterator[str]:
     yield "BEGIN IONS"
     yield f"TITLE={_plain(spectrum.native_id or spectrum.name)}"
     if not isnan(spectrum.precursor_mz):

@@ -1,21 +1,29 @@
 """``spectrakit store``: look into stores, check them, merge them, write them as records."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from spectrakit.accounting import Summary, file_sha256
+from spectrakit.atomic import atomic_path
 from spectrakit.errors import InputError, UsageError
 from spectrakit.log import progress, say
+from spectrakit.output import STDOUT, open_records
+from spectrakit.spectrum import Spectrum
 from spectrakit.store import dump as formats
+from spectrakit.store.block import Block
 from spectrakit.store.check import problems
 from spectrakit.store.layout import FORMAT
-from spectrakit.store.merge import Merged
+from spectrakit.store.merge import Merged, refuse_overwriting
 from spectrakit.store.merge import merge as merge_stores
 from spectrakit.store.reader import Store
 
+INFO_FIELDS = (
+    "path", "bytes", "format", "writer", "content_digest", "spectra", "samples", "instruments",
+    "sources", "molecules", "targets", "blocks", "index", "history",
+)  # fmt: skip
 INFO_COLUMNS = ("file", "field", "value")
 CHECK_COLUMNS = ("file", "status", "spectra", "content_digest", "reason")
 NO_MASS_SPECTRUM = "no peaks of a mass spectrum"
@@ -48,31 +56,42 @@ def info_rows(record: Record) -> Iterator[Record]:
             yield {"file": path, "field": field, "value": text}
 
 
-def check(paths: Sequence[Path]) -> Iterator[Record]:
-    """Check stores from end to end and yield a record (``CHECK_COLUMNS``) for each.
+def check(paths: Sequence[Path], out: Path, output_format: str) -> list[Record]:
+    """Check stores from end to end and write a record (``CHECK_COLUMNS``) for each.
 
     Raises:
-        InputError: at the end, when one or more were wrong.
+        InputError: after all of them, when one or more are damaged or no stores.
     """
-    wrong = 0
-    with progress("store check", len(paths), "stores") as advance:
+    records: list[Record] = []
+    with (
+        open_records(out, output_format, CHECK_COLUMNS) as write,
+        progress("store check", len(paths), "stores") as advance,
+    ):
         for path in paths:
-            reasons = [reason.removeprefix(f"{path}: ") for reason in problems(path)]
-            record: Record = {"file": str(path), "status": "wrong" if reasons else "ok"}
-            if reasons:
-                wrong += 1
-                record["reason"] = " ".join(reasons)
-            else:
-                with Store(path) as store:
-                    record |= {"spectra": len(store), "content_digest": store.digest}
-            yield record
+            records.append(_checked(path))
+            write(records[-1])
             advance(1)
+    wrong = [record for record in records if record["status"] != "ok"]
     if wrong:
-        some = f"{paths[0]}: the store is" if len(paths) == 1 else f"{wrong} of {len(paths)} stores"
+        more = f" (and {len(wrong) - 1} more stores)" if len(wrong) > 1 else ""
         raise InputError(
-            f"{some} damaged; the reason is on stdout.",
-            hint="Copy it again, or make it again with convert.",
+            f"{wrong[0]['file']}: {wrong[0]['reason']}{more}",
+            hint="Copy it again from where it was made, or make it again with convert.",
         )
+    return records
+
+
+def _checked(path: Path) -> Record:
+    reasons = [reason.removeprefix(f"{path}: ") for reason in problems(path)]
+    if reasons:
+        return {"file": str(path), "status": "wrong", "reason": " ".join(reasons)}
+    with Store(path) as store:
+        return {
+            "file": str(path),
+            "status": "ok",
+            "spectra": len(store),
+            "content_digest": store.digest,
+        }
 
 
 def merge(
@@ -114,38 +133,61 @@ def merge(
 
 def dump(
     paths: Sequence[Path],
+    out: Path,
     *,
     output_format: str,
     summary: Summary,
-    write: Callable[[Record], None] | None = None,
-    write_line: Callable[[str], None] | None = None,
 ) -> None:
-    """Hand every spectrum to ``write`` (tsv, jsonl) or its lines to ``write_line`` (mgf, jsonl).
+    """Write every spectrum as a record; ``mgf`` takes the mass spectra and counts the rest.
 
     Raises:
         InputError: a file is no readable store.
         UsageError: unknown format.
     """
-    with ExitStack() as opened:
-        stores = [opened.enter_context(Store(path)) for path in paths]
-        for store in stores:
-            account = summary.open_input(store.path)
-            account.format, account.sha256 = FORMAT, file_sha256(store.path)
-            for block, row, spectrum in formats.placed(store):
-                if output_format == "mgf" and not formats.is_for_mgf(spectrum):
-                    account.drop(NO_MASS_SPECTRUM)
-                    continue
-                if output_format == "tsv" and write is not None:
-                    write(formats.table_record(store, block, row, spectrum))
-                elif output_format == "jsonl" and write_line is not None:
-                    record = formats.json_record(store, block, row, spectrum)
-                    write_line(json.dumps(record, ensure_ascii=False))
-                elif output_format == "mgf" and write_line is not None:
-                    for line in formats.mgf_lines(spectrum):
-                        write_line(line)
-                else:
-                    raise UsageError(
-                        f"unknown format '{output_format}'.",
-                        hint=f"Formats: {', '.join(formats.FORMATS)}.",
-                    )
-                account.keep()
+    if output_format not in formats.FORMATS:
+        raise UsageError(
+            f"unknown format '{output_format}'.", hint=f"Formats: {', '.join(formats.FORMATS)}."
+        )
+    refuse_overwriting(paths, out)
+    with _opened(out, output_format) as write:
+        for path in paths:
+            with Store(path) as store:
+                account = summary.open_input(path)
+                account.format, account.sha256 = FORMAT, file_sha256(path)
+                for block, row, spectrum in formats.placed(store):
+                    if output_format == "mgf" and not formats.is_for_mgf(spectrum):
+                        account.drop(NO_MASS_SPECTRUM)
+                        continue
+                    write(store, block, row, spectrum)
+                    account.keep()
+    if str(out) != STDOUT:
+        summary.outputs.append(str(out))
+
+
+@contextmanager
+def _opened(
+    out: Path, output_format: str
+) -> Generator[Callable[[Store, Block, int, Spectrum], object]]:
+    if output_format == "mgf":
+        with open_lines(out) as write_line:
+            yield lambda store, block, row, spectrum: write_line(formats.mgf_record(spectrum))
+        return
+    tabular = output_format == "tsv"
+    make = formats.table_record if tabular else formats.json_record
+    columns = formats.COLUMNS if tabular else formats.JSON_COLUMNS
+    with open_records(out, output_format, columns) as write:
+        yield lambda store, block, row, spectrum: write(make(store, block, row, spectrum))
+
+
+@contextmanager
+def open_lines(out: Path) -> Generator[Callable[[str], object]]:
+    """Yield a function that writes text to stdout (``-``) or, atomically, to a file."""
+    if str(out) == STDOUT:
+        yield sys.stdout.write
+        sys.stdout.flush()
+        return
+    with (
+        atomic_path(out) as part,
+        part.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        yield stream.write
