@@ -35,7 +35,7 @@ def convert(
         ),
     ],
     out: Annotated[
-        Path,
+        str,  # a Path would lose the slash that says folder
         typer.Option(
             "--out",
             "-o",

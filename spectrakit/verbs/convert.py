@@ -51,7 +51,7 @@ class Conversion:
 
 def convert(
     inputs: Sequence[str],
-    out: Path,
+    out: Path | str,
     *,
     output_format: str | None = None,
     compression: str = "gzip",
@@ -65,7 +65,8 @@ def convert(
 
     Args:
         inputs: files, folders, globs, ``@list.txt`` or ``-``.
-        out: a file for all inputs together, or a folder for one file per input.
+        out: a file for all inputs together, or a folder (one that is there, or text that ends
+            in a slash) for one file per input.
         output_format: ``h5``, ``mzml``, ``mgf`` or ``msp``; else the suffix of ``out`` says it,
             and a folder gets stores.
         compression: ``gzip`` or ``none``, of stores.
@@ -80,7 +81,8 @@ def convert(
         InputError: an input could not be read to its end (after the good ones were finished),
             or the output cannot be written.
     """
-    is_folder = out.is_dir() or str(out).endswith(("/", "\\"))
+    is_folder = Path(out).is_dir() or str(out).endswith(("/", "\\"))
+    out = Path(out)
     kind = output_format or (STORE if is_folder else _kind_of(out))
     what = Conversion(
         kind=kind,
