@@ -12,7 +12,7 @@ import pytest
 from spectrakit.errors import InputError
 from spectrakit.store import Store, StoreWriter
 from spectrakit.store.check import problems
-from tests.store.spectra import peaks
+from store_spectra import peaks
 
 WRITE_FOREVER = """
 import sys
