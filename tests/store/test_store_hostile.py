@@ -6,11 +6,11 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from store_spectra import peaks, trace
 
 from spectrakit.errors import InputError, SpectrakitError
 from spectrakit.store import Store, StoreWriter
 from spectrakit.store.check import problems
-from store_spectra import peaks, trace
 
 
 @pytest.fixture

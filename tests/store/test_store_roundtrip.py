@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from store_spectra import differences, peaks, same_bits, spectra, trace
 
 from spectrakit.errors import InputError, UsageError
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
 from spectrakit.store import Store, StoreWriter, blockwriter
 from spectrakit.store.check import problems
-from store_spectra import differences, peaks, same_bits, spectra, trace
 
 quick = settings(
     max_examples=40,
