@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from spectrakit.cli.shared import (
-    STDOUT,
     Format,
     FormatOption,
     JobsOption,
-    OutOption,
+    OutOrFolderOption,
     SummaryOption,
     WhereOption,
     accounted,
@@ -45,7 +44,7 @@ def identify(
             "@list.txt, or '-' for stdin.",
         ),
     ],
-    out: OutOption = STDOUT,
+    out: OutOrFolderOption = "-",
     record_format: FormatOption = Format.tsv,
     library: Annotated[
         list[str] | None,

@@ -33,6 +33,15 @@ class Format(StrEnum):
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", metavar="FILE", help="Where records go; '-' is stdout.")
 ]
+OutOrFolderOption = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE|FOLDER/",
+        help="One file for all ('-' is stdout), or a folder for one file each.",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="Form of the records.")]
 SummaryOption = Annotated[
     Path | None,

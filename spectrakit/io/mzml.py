@@ -9,10 +9,11 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from lxml import etree
+from lxml import etree  # type: ignore[attr-defined]  # compiled, without stubs
 
+from spectrakit.accounting import InputAccount
 from spectrakit.errors import InputError
 from spectrakit.io import mzml_terms as t
 from spectrakit.io.blocks import Drops
@@ -21,9 +22,6 @@ from spectrakit.io.mzml_spectrum import Draft, ParamGroups
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.streams import COPY_AGAIN
 from spectrakit.spectrum import Spectrum
-
-if TYPE_CHECKING:
-    from spectrakit.accounting import InputAccount
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
 _ASCII_LIKE = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 
 
-def read_mzml(path: Path, stream: BinaryIO, account: "InputAccount") -> Iterator[Spectrum]:
+def read_mzml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
     """Yield the spectra of an mzML file in its order.
 
     m/z is float64; intensity has the type of the file (integers become float64). Peaks are
@@ -199,6 +197,8 @@ class _Document:
                 is_own = node.getparent() is element
                 if is_own and not name and param.name and param.accession not in t.NOT_A_MODEL:
                     name = param.value or param.name
+                    if name == "instrument model":  # the heading of all models, not one of them
+                        name = ""
         self.instruments[element.get("id", "")] = (name, electron)
 
     def instrument(self, ref: str) -> tuple[str, bool]:

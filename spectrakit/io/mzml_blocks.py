@@ -19,9 +19,7 @@ _START = b"<spectrum"
 _END = b"</spectrum>"
 _TABLE_SIZE = 1 << 14
 _ATTRIBUTE = rb"\s+([A-Za-z_][\w.-]*)\s*=\s*(?:\"([^\"<\t\r\n]*)\"|'([^'<\t\r\n]*)')"
-_PIECE = re.compile(
-    rb"(/?)([A-Za-z_][\w.-]*)((?:" + _ATTRIBUTE + rb")*)\s*(/?)>\s*"
-)
+_PIECE = re.compile(rb"(/?)([A-Za-z_][\w.-]*)((?:" + _ATTRIBUTE + rb")*)\s*(/?)>\s*")
 _ATTRIBUTES = re.compile(_ATTRIBUTE)
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 
@@ -135,7 +133,8 @@ class Tokeniser:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._pieces: dict[bytes, Tag] = {}
-        self._shapes: dict[bytes, tuple[bytes, Item]] = {}  # before the value: after it, item
+        # what is before the value -> what is after it, and the parameter
+        self._shapes: dict[bytes, tuple[bytes, str, Param]] = {}
 
     def items(self, block: bytes) -> list[Item] | None:
         """Return what a block holds in its order, or None to decline it."""
@@ -159,8 +158,9 @@ class Tokeniser:
                     value, _, after = rest.partition(b'"')
                     text = self._value(value)
                     if after == shape[0] and text is not None and b"<" not in value:
-                        kind, param, _ = shape[1]
-                        items.append((kind, Param(param[0], param[1], text, param[3], param[4]), None))  # type: ignore[union-attr]  # shapes are parameters
+                        _, kind, old = shape
+                        new = Param(old.accession, old.name, text, old.unit, old.unit_name)
+                        items.append((kind, new, None))
                         continue
                 tag = self._new(piece)
                 if tag is None:
@@ -190,13 +190,13 @@ class Tokeniser:
         is_empty = match[match.re.groups] == b"/"
         if closes and (attributes or is_empty):
             return None
-        is_param = kind in PARAMS
-        tag = Tag(kind, closes, is_empty, (kind, Param.of(attributes) if is_param else attributes, None))
+        param = Param.of(attributes) if kind in PARAMS else None
+        tag = Tag(kind, closes, is_empty, (kind, attributes if param is None else param, None))
         before, found, rest = piece.partition(b' value="')
         value, _, after = rest.partition(b'"')
-        if is_param and found and is_empty and attributes.get("value") == self._value(value):
-            if len(self._shapes) < _TABLE_SIZE:
-                self._shapes[before] = after, tag.item
+        room = len(self._shapes) < _TABLE_SIZE
+        if param and found and is_empty and room and param.value == self._value(value):
+            self._shapes[before] = after, kind, param
         if len(self._pieces) < _TABLE_SIZE:
             self._pieces[piece] = tag
         return tag

@@ -23,7 +23,9 @@ from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 _NO_MZ = "no m/z array"
 _DISAGREE = "m/z and intensity arrays differ in length"
 _OWN_ATTRIBUTES = frozenset({"id", "index", "defaultArrayLength", "msLevel", "scanNumber"})
-_NO_EXTRA = frozenset({t.MS1_SPECTRUM, t.MSN_SPECTRUM})  # the level says the same
+_MOLECULE_KEYS = frozenset({"molecule", "inchikey", "smiles", "inchi", "formula", "exact mass"})
+# The level says the same as the first two; the third says that there is nothing to say.
+_NO_EXTRA = frozenset({t.MS1_SPECTRUM, t.MSN_SPECTRUM, t.NO_COMBINATION})
 
 
 ParamGroups = dict[str, list[Param]]
@@ -256,10 +258,16 @@ class Draft:
 
     def _molecule(self) -> Molecule | None:
         own = self.own
-        names = ("molecule", "inchikey", "smiles", "inchi", "formula")
-        texts = [own.get(name, "") for name in names]
-        mass = number(own.get("exact mass", ""))
-        return Molecule(*texts, mass) if any(texts) or not isnan(mass) else None
+        get = own.get
+        molecule = Molecule(
+            name=get("molecule", ""),
+            inchikey=get("inchikey", ""),
+            smiles=get("smiles", ""),
+            inchi=get("inchi", ""),
+            formula=get("formula", ""),
+            exact_mass=number(get("exact mass", "")),
+        )
+        return molecule if own.keys() & _MOLECULE_KEYS else None
 
     def _peaks(self, big_endian: bool) -> tuple[FloatArray, FloatArray, Columns]:
         mz = intensity = None

@@ -94,7 +94,7 @@ def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
 
 def identify(
     inputs: Sequence[str],
-    out: Path,
+    out: str | Path,
     *,
     libraries: Sequence[str] = (),
     settings: EngineSettings,
@@ -108,7 +108,8 @@ def identify(
 
     Args:
         inputs: files, folders, globs, ``@list.txt`` or ``-``.
-        out: a file or ``-`` for all records, or a folder for one file of records per input.
+        out: a file or ``-`` for all records; an existing folder, or a name that ends in a
+            slash, takes one file of records for each input.
         libraries: names or paths; none: every installed library; ``none``: no library.
         settings: what decides the answers; its ``libraries`` are filled in here.
         record_format: ``tsv`` or ``jsonl``.
@@ -128,7 +129,9 @@ def identify(
     _say_licences(engine)
     conditions = parse_where(where)
     work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
-    if str(out) != "-" and (out.is_dir() or str(out).endswith(("/", "\\"))):
+    is_folder = str(out).endswith(("/", "\\")) or Path(out).is_dir()
+    out = Path(out)
+    if is_folder:
         parameters = {
             "version": __version__,
             "format": record_format,

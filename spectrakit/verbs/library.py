@@ -219,10 +219,11 @@ def check(name: str) -> dict[str, Any]:
         UsageError: no such library.
         InputError: something is damaged; the message says what.
     """
-    from spectrakit.store.check import check_store
+    from spectrakit.store.check import problems
 
     path = library_path(name)
-    check_store(path)
+    for problem in problems(path):
+        raise InputError(problem, hint=f"Remove library '{name}' and build it again.")
     with Store(path) as store:
         attrs = store.index_attrs(INDEX_NAME)
         if attrs:

@@ -2,11 +2,12 @@
 
     python tests/benchmarks/sample.py [OPTIONS OF identify]
 
-Runs ``spectrakit identify tests/data/sample.mzML`` in new processes, twice in an empty user
-folder (the first run builds what later ones reuse), then again once per further repeat, and
-judges the answers with ``evaluate identify``. CPU seconds are user + system time of the child
-process and its own children, one thread per library. The file is synthetic: 22 compounds in 32
-spectra and 5 invented unknowns; this says that the program works, not how well it identifies.
+Runs ``spectrakit identify tests/data/sample.mzML`` in new processes, once in an empty user
+folder (the first run builds what later ones reuse) and a few times more, and judges the answers
+as ``evaluate identify`` does (ties count against the truth). CPU seconds are user + system time
+of the child process and its own children, one thread per library. The file is synthetic: 22
+compounds in 32 spectra and 5 invented unknowns; this says that the program works, not how well
+it identifies.
 """
 
 import argparse
@@ -30,7 +31,8 @@ def child_seconds(command: list[str], home: Path) -> tuple[float, float]:
     """Run a command to its end; return its CPU seconds and its wall-clock seconds."""
     environment = {**os.environ, "SPECTRAKIT_HOME": str(home), **dict.fromkeys(THREADS, "1")}
     before, start = os.times(), time.perf_counter()
-    subprocess.run(command, check=True, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(command, check=True, cwd=ROOT, env=environment, **quiet)
     after = os.times()
     cpu = after.children_user + after.children_system
     return cpu - before.children_user - before.children_system, time.perf_counter() - start
