@@ -24,6 +24,8 @@ from spectrakit.search.similarity import Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
 INDEX_VERSION = 1
+DEFAULT_PRECURSOR_TOLERANCE = Tolerance(10.0, "ppm")
+OPEN_TOP = 100  # library spectra for each query when all are compared
 
 
 class SearchMode(StrEnum):
@@ -44,7 +46,7 @@ class SearchSettings:
 
     mode: SearchMode = SearchMode.PRECURSOR
     method: Similarity = Similarity.ENTROPY
-    precursor_tolerance: Tolerance = Tolerance(10.0, "ppm")
+    precursor_tolerance: Tolerance = DEFAULT_PRECURSOR_TOLERANCE
     fragment_tolerance: Tolerance = DEFAULT_TOLERANCE
     min_score: float = 0.0
     min_matched_peaks: int = 1
@@ -67,9 +69,6 @@ class SearchSettings:
         )
 
 
-OPEN_TOP = 100
-
-
 @dataclass(frozen=True, slots=True)
 class Matches:
     """Library spectra found, best first within each query; all arrays are (k,).
@@ -86,8 +85,8 @@ class Matches:
     def __len__(self) -> int:
         return len(self.query)
 
-    def where(self, keep: NDArray[Any]) -> "Matches":
-        """Return the matches selected by a mask or by positions."""
+    def where(self, keep: NDArray[Any] | slice) -> "Matches":
+        """Return the matches selected by a mask, by positions or by a slice."""
         return Matches(self.query[keep], self.row[keep], self.score[keep], self.matched_peaks[keep])
 
 

@@ -15,7 +15,7 @@ from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, Blocked, adducts_agree, block_meets
 from spectrakit.search.prepared import GRID, PreparedSpectra, Queries
-from spectrakit.search.similarity import COSINES, Similarity, norms, score_pairs
+from spectrakit.search.similarity import COSINES, LEAST_LOSS, Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
 CHUNK_TERMS = 1 << 17  # peak matches summed at once
@@ -27,10 +27,18 @@ class Indexed(Blocked, Protocol):
     """What open search needs of an index."""
 
     @property
-    def fragments(self) -> PeakIndex: ...
+    def fragments(self) -> PeakIndex:
+        """All peaks by m/z."""
+        ...
+
     @property
-    def losses(self) -> PeakIndex: ...
-    def norm(self, method: Similarity) -> FloatArray: ...
+    def losses(self) -> PeakIndex:
+        """All peaks by neutral loss."""
+        ...
+
+    def norm(self, method: Similarity) -> FloatArray:
+        """(n,) float64 norm of each row's intensities."""
+        ...
 
 
 def open_pairs(
@@ -103,6 +111,8 @@ def _peak_ranges(
         precursor = spectra.precursor_mz[owner]
         known = counts & np.isfinite(precursor)
         loss = np.rint(np.where(known, precursor, 0.0) / GRID).astype(np.int64) - fragment
+        if method is Similarity.HYBRID:
+            known &= loss * GRID >= LEAST_LOSS - GRID
         ranges.append(_look_up(index.losses, queries, owner, loss, width, known))
     return ranges
 

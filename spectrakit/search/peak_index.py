@@ -5,6 +5,7 @@ Peaks are sorted within each polarity block, so that a query never meets the oth
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -50,7 +51,7 @@ class PeakIndex:
         order = np.concatenate(
             [
                 first + np.argsort(position[first:stop], kind="stable")
-                for first, stop in zip(bounds[:-1], bounds[1:], strict=True)
+                for first, stop in pairwise(bounds.tolist())
             ]
         )
         peak = peak[order]

@@ -20,11 +20,19 @@ class Blocked(Protocol):
     """What the search needs of an index."""
 
     @property
-    def spectra(self) -> PreparedSpectra: ...
+    def spectra(self) -> PreparedSpectra:
+        """Rows sorted by polarity block, then precursor m/z."""
+        ...
+
     @property
-    def block_start(self) -> IntArray: ...
+    def block_start(self) -> IntArray:
+        """(4,) first row of each block, and the number of rows."""
+        ...
+
     @property
-    def adduct(self) -> IntArray: ...
+    def adduct(self) -> IntArray:
+        """(n,) codes, -1 not said."""
+        ...
 
 
 def block_meets(block: int, polarity: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -118,7 +118,7 @@ class Queries:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> "Queries":
         """Return the queries ``rows``, in that order."""
-        adduct = [self.adduct[row] for row in rows.tolist()]
+        adduct = [self.adduct[int(row)] for row in rows]
         return Queries(self.spectra.take(rows), self.polarity[rows], adduct)
 
 

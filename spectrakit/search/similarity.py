@@ -9,7 +9,8 @@ least 1 % of the base peak count (``weighted`` > 0).
 * ``modified-cosine``  cosine where a peak may also match after the precursor difference
                        (Watrous 2012; greedy, as matchms and GNPS do)
 * ``neutral-loss``     entropy of the losses, precursor - m/z (flash neutral-loss search)
-* ``hybrid``           entropy where peaks may match as fragment, else as loss (Li 2023)
+* ``hybrid``           entropy where peaks may match as fragment, else as loss (Li 2023); the
+                       precursor peak, whose loss of 0 every spectrum has, matches as fragment
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import IntArray
 from spectrakit.search.matching import PeakMatches, match_peaks, one_to_one, pair_chunks
-from spectrakit.search.prepared import PreparedSpectra
+from spectrakit.search.prepared import GRID, PreparedSpectra
 from spectrakit.spectrum import FloatArray, Tolerance
 
 
@@ -40,6 +41,7 @@ class Similarity(StrEnum):
         return self in (Similarity.MODIFIED_COSINE, Similarity.NEUTRAL_LOSS, Similarity.HYBRID)
 
 
+LEAST_LOSS = 1.6  # Da; FlashEntropySearch removes peaks above precursor m/z - 1.6 altogether
 COSINES = (Similarity.COSINE, Similarity.SQRT_COSINE, Similarity.MODIFIED_COSINE)
 
 
@@ -101,6 +103,11 @@ def _score_chunk(
         direct = _strong(
             queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance)
         )
+        if method is Similarity.HYBRID:
+            loss = queries.precursor_mz[pair_query[shifted.pair]] - (
+                queries.mz[shifted.query_peak] * GRID
+            )
+            shifted = shifted.where(loss >= LEAST_LOSS)
         matches = _both(queries, library, method, direct, shifted)
     score, matched = np.zeros(n), np.zeros(n, dtype=np.int64)
     score[known], matched[known] = _sum(queries, library, pair_query, pair_row, method, matches)
@@ -169,7 +176,7 @@ def _sum(
     if method in COSINES:
         norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
-    return np.clip(score, 0.0, 1.0), matched
+    return np.clip(score, 0.0, 1.0).astype(np.float64), matched
 
 
 def _norms(spectra: PreparedSpectra, rows: IntArray, method: Similarity) -> FloatArray:
