@@ -115,6 +115,7 @@ def _with_comment(fields: list[Field]) -> list[Field]:
     """Take apart ``"k=v" "k=v"``; of NIST's ``k=v k=v`` take what has a column, keep the whole."""
     kept: list[Field] = []
     found: list[Field] = []
+    inferred: list[Field] = []
     for field in fields:
         value = field[2]
         if field[0] != "comment":
@@ -128,9 +129,14 @@ def _with_comment(fields: list[Field]) -> list[Field]:
             kept.append(("", field[1], value))
             for key, text in _BARE_PAIR.findall(value):
                 if key in _COMMENT_KEYS:
-                    found.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
+                    inferred.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
                 elif key == "NCE":
-                    found.append(field_of("Collision_energy", f"{text} NCE"))
+                    inferred.append(field_of("Collision_energy", f"{text} NCE"))
+    stated = {meaning for meaning, *_ in kept + found}
+    for field in inferred:  # the comment is kept whole, so what is stated elsewhere may differ
+        if field[0] not in stated:
+            stated.add(field[0])
+            found.append(field)
     return kept + found
 
 

@@ -32,7 +32,7 @@ def export_suffix(path: Path) -> str:
     return suffix
 
 
-def write_spectra(path: Path, spectra: Iterable[Spectrum]) -> int:
+def write_spectra(path: Path, spectra: Iterable[Spectrum], kind: str = "") -> int:
     """Write mass spectra to ``path`` and return how many; nothing appears before all are written.
 
     Equal spectra give equal bytes, compressed or not.
@@ -40,12 +40,13 @@ def write_spectra(path: Path, spectra: Iterable[Spectrum]) -> int:
     Args:
         path: ends in ``.mzML``, ``.mgf`` or ``.msp``, with or without ``.gz``.
         spectra: peaks, not traces.
+        kind: ``mzml``, ``mgf`` or ``msp`` where the name does not say it.
 
     Raises:
         UsageError: another suffix.
         InputError: the file cannot be written.
     """
-    write = WRITERS[export_suffix(path)]
+    write = WRITERS[f".{kind}" if kind else export_suffix(path)]
     with atomic_path(path) as part:
         if not path.name.lower().endswith(".gz"):
             with part.open("wb") as handle:
