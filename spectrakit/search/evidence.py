@@ -28,10 +28,25 @@ from spectrakit.search.matching import CHUNK_PEAKS, PeakMatches, match_peaks
 from spectrakit.search.prepared import GRID, PreparedSpectra
 from spectrakit.spectrum import FloatArray, Tolerance
 
-# (peaks kept up to precursor m/z + this, in Da; weight of the view)
-VIEWS = ((1.5, 1.0), (-1.6, 0.5))
-SHARPNESS = 20.0  # of the weights in the mixture; 0 is the plain mean
-SIGMA_PER_TOLERANCE = 0.35  # sigma of the m/z difference over the fragment tolerance
+
+@dataclass(frozen=True, slots=True)
+class EvidenceWeights:
+    """The constants of the evidence.
+
+    ``views``: (peaks are kept up to precursor m/z + this in Da, weight c of the view);
+    ``best`` and ``mixture``: weights of the two terms; ``sharpness`` of the weights in the
+    mixture, 0 being the plain consensus; ``sigma_per_tolerance``: sigma of the m/z difference
+    over the fragment tolerance.
+    """
+
+    views: tuple[tuple[float, float], ...] = ((1.5, 1.0), (-1.6, 0.5))
+    best: float = 1.0
+    mixture: float = 1.0
+    sharpness: float = 20.0
+    sigma_per_tolerance: float = 0.35
+
+
+DEFAULT_WEIGHTS = EvidenceWeights()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ def rank_compounds(
     matches: Matches,
     *,
     tolerance: Tolerance,
+    weights: EvidenceWeights = DEFAULT_WEIGHTS,
 ) -> Compounds:
     """Combine matched library spectra to compounds and rank these for each query.
 
@@ -66,13 +82,13 @@ def rank_compounds(
         queries: the spectra that were searched.
         matches: as ``SpectralIndex.search`` returned them (best first within each query).
         tolerance: fragment tolerance of the search.
+        weights: other constants than the chosen ones, for comparisons.
 
     Returns:
         One entry for each (query, compound), sorted by query, then evidence falling; equal
         evidence by score, then by compound key.
     """
     compound = index.compound[matches.row].astype(np.int64)
-    evidence = np.zeros(len(matches))
     group_query: list[IntArray] = []
     group_compound: list[IntArray] = []
     group_evidence: list[FloatArray] = []
@@ -80,7 +96,7 @@ def rank_compounds(
     for part in _whole_queries(index, matches):
         key = matches.query[part] * (len(index.compounds) + 1) + compound[part]
         _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        evidence = _evidence(index, queries, matches.where(part), group, tolerance)
+        evidence = _evidence(index, queries, matches.where(part), group, tolerance, weights)
         group_query.append(matches.query[part][first])
         group_compound.append(compound[part][first])
         group_match.append(first + part.start)  # matches are best first, so the first is best
@@ -114,25 +130,33 @@ def _evidence(
     matches: Matches,
     group: IntArray,
     tolerance: Tolerance,
+    weights: EvidenceWeights,
 ) -> FloatArray:
     """(n_groups,) float64 evidence of each (query, compound) group of matches."""
     query_rows, pair_query = np.unique(matches.query, return_inverse=True)
     library_rows, pair_row = np.unique(matches.row, return_inverse=True)
     asked, library = queries.take(query_rows), index.spectra.take(library_rows)
     found = match_peaks(asked, library, pair_query, pair_row, tolerance)
-    close = _closeness(asked, library, found, tolerance)
+    close = _closeness(asked, library, found, tolerance, weights.sigma_per_tolerance)
     total = np.zeros(int(group.max()) + 1)
-    for above, weight in VIEWS:
+    for above, weight in weights.views:
         a, b = _view(asked, above)[found.query_peak], _view(library, above)[found.library_peak]
-        total += weight * _best_and_mixture(found, a, b, close, group, len(asked.mz))
+        best, mixture = _best_and_mixture(
+            found, a, b, close, group, len(asked.mz), weights.sharpness
+        )
+        total += weight * (weights.best * best + weights.mixture * mixture)
     return total
 
 
 def _closeness(
-    queries: PreparedSpectra, library: PreparedSpectra, found: PeakMatches, tolerance: Tolerance
+    queries: PreparedSpectra,
+    library: PreparedSpectra,
+    found: PeakMatches,
+    tolerance: Tolerance,
+    sigma_per_tolerance: float,
 ) -> FloatArray:
     mz = library.mz[found.library_peak].astype(np.float64)
-    sigma = SIGMA_PER_TOLERANCE * tolerance.half_width(mz * GRID) / GRID
+    sigma = sigma_per_tolerance * tolerance.half_width(mz * GRID) / GRID
     return np.exp(-0.5 * ((queries.mz[found.query_peak] - mz) / sigma) ** 2)
 
 
@@ -157,8 +181,9 @@ def _best_and_mixture(
     close: FloatArray,
     group: IntArray,
     n_query_peaks: int,
-) -> FloatArray:
-    """(n_groups,) best similarity of a replicate plus similarity of their mixture."""
+    sharpness: float,
+) -> tuple[FloatArray, FloatArray]:
+    """(n_groups,) similarity of the best replicate, and of the mixture of the replicates."""
     seen: NDArray[np.bool_] = (a > 0) & (b > 0)
     pair, peak, a, b, close = (
         found.pair[seen],
@@ -171,7 +196,7 @@ def _best_and_mixture(
     n_groups = int(group.max()) + 1
     best = np.zeros(n_groups)
     np.maximum.at(best, group, single)
-    share = np.exp(SHARPNESS * (single - best[group]))
+    share = np.exp(sharpness * (single - best[group]))
     share /= np.bincount(group, share, minlength=n_groups)[group]
     # one entry for each (group, query peak): what the mixture has there
     slots, slot = np.unique(group[pair] * n_query_peaks + peak, return_inverse=True)
@@ -179,7 +204,7 @@ def _best_and_mixture(
     own = np.zeros(len(slots))
     own[slot] = a
     mixture = np.bincount(slots // n_query_peaks, _entropy_term(own, mixed), minlength=n_groups)
-    return best + mixture
+    return best, mixture
 
 
 def _entropy_term(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -41,6 +41,10 @@ class Block:
         self.name = name
         self._store = store
         self._path = f"/blocks/{link_name(name)}"
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._readers: dict[str, Reader] = {}
+        self._windows: OrderedDict[int, Batch] = OrderedDict()
+        self._axes: OrderedDict[int, NDArray[Any]] = OrderedDict()
         file = self._file
         attributes = file.attributes(self._path)
         self.encoding = str(attributes.get("encoding-type", ""))
@@ -64,12 +68,12 @@ class Block:
         self.components = file.count(self._path, "components")
         if self.components not in COMPONENTS:
             raise file.wrong(f"{self._path}@components", f"is {self.components}, not 1, 2 or 4")
+        if self.encoding in ("grid", "grid2d"):
+            _ = self._value_values
+        else:
+            file.need(f"{self._path}/indptr", (self.n + 1,), "i8")
         self.axis_unit = str(attributes.get("axis_unit", ""))
         self.value_unit = str(attributes.get("value_unit", ""))
-        self._columns: dict[str, NDArray[Any]] = {}
-        self._readers: dict[str, Reader] = {}
-        self._windows: OrderedDict[int, Batch] = OrderedDict()
-        self._axes: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Block, (self._store, self.name))
@@ -176,6 +180,8 @@ class Block:
             length = len(self._axis_values)
             middle = values.shape[1:2] if self.encoding == "grid2d" else ()
             expected = (self.n, *middle, length, *tail)
+            if self.n and 0 in expected:
+                raise self._file.wrong(key, f"has {self.n} spectra without a point")
         else:
             expected = (int(self.indptr[-1]), *tail)
         if values.shape != expected:

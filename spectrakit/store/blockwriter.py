@@ -230,7 +230,8 @@ class BlockWriter:
 
     def _encoding(self) -> str:
         if self.kind == "trace":
-            return "grid" if len(self._axes) == 1 else "shared-axis"
+            one = len(self._axes) == 1 and self._spool.count(f"{self._prefix}/axis")
+            return "grid" if one else "shared-axis"
         return "grid2d" if self.kind == "plane" else "ragged"
 
     def _emit_points(self, emitter: Emitter, root: str, encoding: str) -> None:

@@ -77,8 +77,18 @@ class Table(Mapping[str, NDArray[Any]]):
         self._columns = {column.name: column for column in TABLES[table]}
         self.n = file.count(self._path, "n")
         self._readers: dict[str, Reader] = {}
+        self._check_n()
         links = file.members(f"{self._path}/columns") if table in FREE_COLUMN_TABLES else []
         self.free = [name_of_link(link) for link in links]
+
+    def _check_n(self) -> None:
+        """Compare the stated number of rows with a column; only one molecule can be all empty."""
+        for name, column in self._columns.items():
+            if self._file.object(f"{self._path}/{name}") is not None:
+                column_reader(self._file, self._path, column, self.n)
+                return
+        if self.n > 1:
+            raise self._file.wrong(f"{self._path}@n", f"states {self.n} rows without a column")
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._columns, *self.free])

@@ -107,7 +107,14 @@ class SafeFile:
         if not isinstance(group, h5py.Group):
             raise self.wrong(path, "is a dataset where a group belongs")
         with self.reading(path):
-            return list(group)
+            return self._texts(path, list(group))
+
+    def _texts(self, path: str, names: list[Any]) -> list[str]:
+        """Refuse names that are no UTF-8: h5py gives those as bytes."""
+        for name in names:
+            if not isinstance(name, str):
+                raise self.wrong(path, f"has a member with the name {name!r}")
+        return names
 
     def object(self, path: str) -> Any:
         """Return the object at an absolute path, or None; every link on the way must be hard."""
@@ -141,7 +148,7 @@ class SafeFile:
         target = self.object(path)
         found: dict[str, str | int] = {}
         with self.reading(path):
-            names = [] if target is None else list(target.attrs)
+            names = [] if target is None else self._texts(path, list(target.attrs))
         for name in names:
             with self.reading(f"{path}@{name}"):
                 found[name] = self._attribute(target, path, name)
@@ -227,6 +234,8 @@ class SafeFile:
             for name in self.members(here):
                 key = f"{here.rstrip('/')}/{name}"
                 found = self.object(key)
+                if found is None:
+                    raise self.wrong(key, "is listed and is not there")
                 with self.reading(key):
                     address = h5o.get_info(found.id).addr
                 if address in seen:

@@ -28,13 +28,14 @@ def shape_kind(spectrum: Spectrum, indirect: Axis | None) -> tuple[str, int]:
             "complex data is 2, of hypercomplex data 4.",
         )
     for part in (axis,) if indirect is None else (axis, indirect.values):
-        # One sum finds most; a sum can also overflow, hence the second look.
-        if not np.isfinite(np.add.reduce(part)) and not np.isfinite(part).all():
+        if not np.isfinite(part).all():
             place = int(np.flatnonzero(~np.isfinite(part))[0])
             raise InputError(
                 f"spectrum '{spectrum.native_id}': axis point {place} is {part[place]}.",
                 hint="An axis must be finite; drop the point or the spectrum.",
             )
+    if indirect is not None and 0 in points:
+        raise InputError(f"spectrum '{spectrum.native_id}': a plane of shape {points} is empty.")
     kind = "plane" if indirect is not None else "trace" if spectrum.is_trace else "peaks"
     return kind, extra_dimension[0] if extra_dimension else 1
 

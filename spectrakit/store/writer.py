@@ -297,5 +297,7 @@ class StoreWriter:
     def _emit_sources(self) -> None:
         if self._sources:
             self._emitter.group("/sources", {"n": len(self._sources)})
-            for column, values in zip(SOURCES, zip(*self._sources, strict=True), strict=True):
+            paths, *others = zip(*self._sources, strict=True)
+            self._emitter.texts("/sources/path", paths)
+            for column, values in zip(SOURCES[1:], others, strict=True):
                 self._emitter.column(f"/sources/{column.name}", column, values)

@@ -1,4 +1,4 @@
-"""The MassBank files of ``../shared/data/ms`` as arrays, for the benchmarks of this folder."""
+"""The MassBank files of ``../shared/data/ms``, read as `identify` reads them, with columns."""
 
 import csv
 import gzip
@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
+from spectrakit.accounting import InputAccount
 from spectrakit.chemistry import canonical_adduct
+from spectrakit.io import read_spectra
 from spectrakit.preprocess.peaks import PeakLists
+from spectrakit.search.library import LibraryBuilder
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ms"
 
 
 @dataclass
 class Records:
-    """Spectra of one or more MSP files; every list and array has one entry per spectrum."""
+    """Spectra and what is known of each; every column has one entry per spectrum."""
 
+    spectra: np.ndarray  # of Spectrum objects
     accession: np.ndarray
     molecule: np.ndarray  # InChIKey14
     polarity: np.ndarray
@@ -25,72 +29,50 @@ class Records:
     precursor_mz: np.ndarray  # NaN where missing
     energy: np.ndarray  # as spelled
     contributor: np.ndarray
-    peaks: PeakLists
 
     def __len__(self):
         return len(self.accession)
 
+    @property
+    def peaks(self):
+        """The peaks as read."""
+        return PeakLists.from_spectra(self.spectra)
+
     def take(self, rows):
-        rows = np.asarray(rows)
-        return Records(
-            *(
-                getattr(self, name)[rows]
-                for name in (
-                    "accession", "molecule", "polarity", "adduct", "precursor_mz", "energy",
-                    "contributor",
-                )
-            ),
-            self.peaks.take(rows),
-        )  # fmt: skip
+        """Return some of the records, in the order of ``rows``."""
+        return Records(*(column[rows] for column in vars(self).values()))
 
 
-def read_msp(name):
-    """Read one gzipped MSP file of the data folder."""
-    rows, mz, intensity, lengths = [], [], [], []
-    with gzip.open(DATA / name, "rt", encoding="utf-8") as handle:
-        for entry in handle.read().split("\n\n"):
-            if not entry.strip():
-                continue
-            head, _, body = entry.partition("Num Peaks:")
-            field = dict(re.findall(r"^([A-Z]+): (.*)$", head, flags=re.M))
-            numbers = np.array(body.split()[1:], dtype=np.float64).reshape(-1, 2)
-            precursor = field.get("PRECURSORMZ", "NA")
-            accession = field["ACCESSION"]
-            rows.append(
-                (
-                    accession,
-                    field["INCHIKEY"][:14],
-                    {"POSITIVE": 1, "NEGATIVE": -1}.get(field.get("IONMODE", ""), 0),
-                    canonical_adduct(field.get("PRECURSORTYPE", "")),
-                    float("nan") if precursor == "NA" else float(precursor),
-                    field.get("COLLISIONENERGY", ""),
-                    re.sub(r"^MSBNK-(.+)-[^-]+$", r"\1", accession),
-                )
-            )
-            mz.append(numbers[:, 0])
-            intensity.append(numbers[:, 1])
-            lengths.append(len(numbers))
-    columns = list(zip(*rows, strict=True))
-    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+def read_records(name):
+    """Read one file of the data folder."""
+    spectra = list(read_spectra(DATA / name, InputAccount(name)))
+    held = np.empty(len(spectra), dtype=object)
+    held[:] = spectra
+    accession = np.array([s.native_id for s in spectra])
     return Records(
-        np.array(columns[0]),
-        np.array(columns[1]),
-        np.array(columns[2], dtype=np.int8),
-        np.array(columns[3]),
-        np.array(columns[4]),
-        np.array(columns[5]),
-        np.array(columns[6]),
-        PeakLists(indptr, np.concatenate(mz), np.concatenate(intensity)),
+        spectra=held,
+        accession=accession,
+        molecule=np.array([s.molecule.inchikey[:14] for s in spectra]),
+        polarity=np.array([s.polarity for s in spectra], dtype=np.int8),
+        adduct=np.array([canonical_adduct(s.adduct) for s in spectra]),
+        precursor_mz=np.array([s.precursor_mz for s in spectra]),
+        energy=np.array([s.collision_energy for s in spectra]),
+        contributor=np.array([re.sub(r"^MSBNK-(.+)-[^-]+$", r"\1", a) for a in accession]),
     )
+
+
+def build_library(records):
+    """Build the index that `library add` builds."""
+    builder = LibraryBuilder("massbank")
+    for spectrum in records.spectra:
+        builder.add(spectrum)
+    return builder.finish().index
 
 
 def read_query_info():
     """Return accession -> (query kind, molecules in the 10 ppm window)."""
     with gzip.open(DATA / "massbank_query_info.csv.gz", "rt", encoding="utf-8") as handle:
         return {
-            row["accession"]: (
-                row["query_kind"],
-                int(row["library_molecules_in_10ppm_window"]),
-            )
+            row["accession"]: (row["query_kind"], int(row["library_molecules_in_10ppm_window"]))
             for row in csv.DictReader(handle)
         }

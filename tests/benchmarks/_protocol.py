@@ -71,10 +71,10 @@ def _split(rows, values):
 
 
 def _fingerprint(records, row):
-    first, stop = records.peaks.indptr[row : row + 2]
-    if stop - first < 3:
+    spectrum = records.spectra[row]
+    if len(spectrum) < 3:
         return row  # short spectra are equal by chance
-    return records.peaks.mz[first:stop].tobytes() + records.peaks.intensity[first:stop].tobytes()
+    return spectrum.mz.tobytes() + spectrum.intensity.tobytes()
 
 
 def _fingerprints(records, rows):

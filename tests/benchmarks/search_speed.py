@@ -41,9 +41,7 @@ def best_of(function, times=5):
 def draw(n_library, n_queries, seed):
     records = read_msp("massbank_train_library.msp.gz")
     usable = np.flatnonzero(
-        (records.polarity == 1)
-        & np.isfinite(records.precursor_mz)
-        & (records.peaks.counts >= 3)
+        (records.polarity == 1) & np.isfinite(records.precursor_mz) & (records.peaks.counts >= 3)
     )
     rows = np.random.default_rng(seed).permutation(usable)
     return records.take(rows[:n_library]), records.take(rows[n_library : n_library + n_queries])

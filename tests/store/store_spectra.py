@@ -1,7 +1,6 @@
 """Spectra for the store's tests: any that the dataclass allows, and a comparison to the bit."""
 
 from dataclasses import fields
-from math import nan
 
 import numpy as np
 from hypothesis import strategies as st
@@ -132,6 +131,3 @@ def differences(wrote, read):
         if not equal:
             wrong.append(field.name)
     return wrong
-
-
-MISSING = nan

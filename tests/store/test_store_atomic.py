@@ -8,11 +8,11 @@ import time
 
 import numpy as np
 import pytest
+from store_spectra import peaks
 
 from spectrakit.errors import InputError
 from spectrakit.store import Store, StoreWriter
 from spectrakit.store.check import problems
-from tests.store.spectra import peaks
 
 WRITE_FOREVER = """
 import sys
