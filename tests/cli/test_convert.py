@@ -144,7 +144,7 @@ def test_samples_and_targets_are_joined(cli, tmp_path):
         assert [s.sample for s in store] == ["S1", "Q1"]
         assert store.targets["property"].tolist() == ["moisture"]
         assert store.targets["unit"].tolist() == ["%"]
-        assert store.targets["value"].tolist() == pytest.approx([[12.5], [np.nan]], nan_ok=True)
+        assert store.targets["value"].ravel().tolist() == pytest.approx([12.5, np.nan], nan_ok=True)
         assert store.samples["type"].tolist() == ["sample", "QC"]
 
 

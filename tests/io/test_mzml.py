@@ -175,7 +175,8 @@ NAN, INF = float("nan"), float("inf")
         (array((1, 2), MZ) + array((1,), INTENSITY), "array is not as long as declared"),
         (array((1, 2), MZ), "m/z and intensity arrays differ in length"),
         (array((1, 2), INTENSITY), "no m/z array"),
-        (array((), MZ, raw=b"12345") + array((1, 2), INTENSITY), "array is not as long as declared"),
+        (array((), MZ, raw=b"12345") + array((1, 2), INTENSITY),
+         "array is not as long as declared"),
         (binary("AAA", MZ + TYPES["d"] + PLAIN) + array((1, 2), INTENSITY),
          "array cannot be decoded"),
         (binary(base64.b64encode(b"nozlib").decode(), MZ + TYPES["d"] + ZLIB)
