@@ -10,20 +10,18 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 log = logging.getLogger("spectrakit")
+_handler = logging.StreamHandler()  # ours: a host program or a test may add others
 
 LINE_EVERY_SECONDS = 15.0
 
 
 def set_verbosity(level: int) -> None:
     """Show errors only (-1), messages (0) or details as well (1)."""
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+    if _handler not in log.handlers:
+        _handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(_handler)
         log.propagate = False
-    for handler in log.handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(sys.stderr)
+    _handler.stream = sys.stderr  # setStream would flush the old one, which may be closed
     log.setLevel({-1: logging.ERROR, 0: logging.INFO}.get(level, logging.DEBUG))
 
 

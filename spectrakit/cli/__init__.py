@@ -6,6 +6,7 @@ table with the verbs' own docstrings.
 
 import sys
 from collections.abc import Iterator, MutableMapping
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+@cache  # main() may run many times in one process; a group's commands are guarded once
 def load_command(name: str) -> Any:
     """Import one verb and return its command."""
     from importlib import import_module

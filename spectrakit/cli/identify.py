@@ -1,18 +1,17 @@
 """``spectrakit identify``."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spectrakit.cli.shared import (
-    STDOUT,
     Format,
     FormatOption,
     JobsOption,
-    OutOption,
+    OutOrFolderOption,
     SummaryOption,
+    WhereOption,
     accounted,
 )
 
@@ -45,7 +44,7 @@ def identify(
             "@list.txt, or '-' for stdin.",
         ),
     ],
-    out: OutOption = STDOUT,
+    out: OutOrFolderOption = "-",
     record_format: FormatOption = Format.tsv,
     library: Annotated[
         list[str] | None,
@@ -86,6 +85,7 @@ def identify(
             min=0.0, max=1.0, help="Keep only spectra whose best hit has at most this q-value."
         ),
     ] = None,
+    where: WhereOption = None,
     jobs: JobsOption = 1,
     summary: SummaryOption = None,
 ) -> None:
@@ -106,7 +106,7 @@ def identify(
     parameters = {
         name: getattr(settings, name) for name in settings.__slots__ if name != "libraries"
     }
-    with accounted("identify", summary, **parameters, fdr=fdr, jobs=jobs) as account:
+    with accounted("identify", summary, **parameters, fdr=fdr, where=where or []) as account:
         run(
             inputs,
             out,
@@ -115,5 +115,6 @@ def identify(
             record_format=record_format.value,
             jobs=jobs,
             fdr=fdr,
+            where=where or (),
             summary=account,
         )

@@ -33,6 +33,15 @@ class Format(StrEnum):
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", metavar="FILE", help="Where records go; '-' is stdout.")
 ]
+OutOrFolderOption = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE|FOLDER/",
+        help="One file for all ('-' is stdout), or a folder for one file each.",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="Form of the records.")]
 SummaryOption = Annotated[
     Path | None,
@@ -40,6 +49,15 @@ SummaryOption = Annotated[
 ]
 JobsOption = Annotated[
     int, typer.Option("--jobs", "-j", min=1, help="Files worked on at the same time.")
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="COLUMN=VALUE",
+        help="Take only spectra with this value; repeatable.",
+        show_default=False,
+    ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
@@ -53,18 +71,20 @@ class Interrupted(SpectrakitError):
 state = {"debug": False}  # set by the common options, read by spectrakit.cli.main
 
 
-def _set_quiet(value: bool) -> None:
+def _set_quiet(value: bool) -> bool:
     from spectrakit.log import set_verbosity
 
     if value:
         set_verbosity(-1)
+    return value  # typer hands the command what its callback returns
 
 
-def _set_verbose(value: bool) -> None:
+def _set_verbose(value: bool) -> bool:
     from spectrakit.log import set_verbosity
 
     if value:
         set_verbosity(1)
+    return value
 
 
 def _set_debug(value: bool) -> None:

@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from spectrakit.accounting import InputAccount
 from spectrakit.errors import InputError
-
-if TYPE_CHECKING:
-    from spectrakit.accounting import InputAccount
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ def decode(text: bytes) -> str:
 class Drops:
     """Counts dropped spectra in the account and names the first few in the log."""
 
-    def __init__(self, path: Path, account: "InputAccount") -> None:
+    def __init__(self, path: Path, account: InputAccount) -> None:
         self.path = path
         self.account = account
         self._said = 0

@@ -4,18 +4,16 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import BadSpectrum, Field, field_of, record_spectrum
 from spectrakit.spectrum import Spectrum
-
-if TYPE_CHECKING:
-    from spectrakit.accounting import InputAccount
 
 _ID_ORDER = ("spectrum_id", "title", "scans", "feature_id")
 _BEGIN = re.compile(rb"^[ \t]*BEGIN IONS[ \t]*$", re.MULTILINE)
@@ -25,7 +23,7 @@ _PEAK_CHARGE = re.compile(r"(\d{0,3})[+]?")
 _CUT_OFF = "cut off before END IONS"
 
 
-def read_mgf(path: Path, stream: BinaryIO, account: "InputAccount") -> Iterator[Spectrum]:
+def read_mgf(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
     """Yield the spectra of an MGF file in its order.
 
     The native id is SPECTRUMID, TITLE or SCANS, else FEATURE_ID, else the 0-based index.

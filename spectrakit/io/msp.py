@@ -11,21 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
+from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import NO_COLUMNS, BadSpectrum, Field, field_of, record_spectrum
 from spectrakit.spectrum import Spectrum
 
-if TYPE_CHECKING:
-    from spectrakit.accounting import InputAccount
-
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
-_FIELD = re.compile(r"\s*([A-Za-z][^:\t]{0,80}):")
+_FIELD = re.compile(r"\s*([A-Za-z\[_][^:\t]{0,80}):")
 _NAME = re.compile(r"\s*name\s*:", re.IGNORECASE)
 _QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
 _BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
@@ -53,7 +51,7 @@ class _Entry:
     body_line: int
 
 
-def read_msp(path: Path, stream: BinaryIO, account: "InputAccount") -> Iterator[Spectrum]:
+def read_msp(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
     """Yield the spectra of an MSP file in its order.
 
     The native id is ACCESSION, DB# or Spectrum_ID, else NAME, else the 0-based index. Peaks are
@@ -117,6 +115,7 @@ def _with_comment(fields: list[Field]) -> list[Field]:
     """Take apart ``"k=v" "k=v"``; of NIST's ``k=v k=v`` take what has a column, keep the whole."""
     kept: list[Field] = []
     found: list[Field] = []
+    inferred: list[Field] = []
     for field in fields:
         value = field[2]
         if field[0] != "comment":
@@ -130,9 +129,14 @@ def _with_comment(fields: list[Field]) -> list[Field]:
             kept.append(("", field[1], value))
             for key, text in _BARE_PAIR.findall(value):
                 if key in _COMMENT_KEYS:
-                    found.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
+                    inferred.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
                 elif key == "NCE":
-                    found.append(field_of("Collision_energy", f"{text} NCE"))
+                    inferred.append(field_of("Collision_energy", f"{text} NCE"))
+    stated = {meaning for meaning, *_ in kept + found}
+    for field in inferred:  # the comment is kept whole, so what is stated elsewhere may differ
+        if field[0] not in stated:
+            stated.add(field[0])
+            found.append(field)
     return kept + found
 
 

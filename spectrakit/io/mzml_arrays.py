@@ -21,7 +21,9 @@ _DTYPES = {
     "MS:1000521": "<f4",
     "MS:1000522": "<i8",
     "MS:1000523": "<f8",
+    "MS:1001479": "S",  # null-terminated strings
 }
+_LONGEST_STRING = 256
 _NUMPRESS = {  # accession -> (decoder, followed by zlib)
     "MS:1002312": (decode_linear, False),
     "MS:1002313": (decode_pic, False),
@@ -48,7 +50,7 @@ class Packed:
     role: str = ""  # accession of the array's kind
     name: str = ""  # of a column
     length: int = 0  # declared number of values
-    text: str | None = None  # base64
+    text: str | bytes | None = None  # base64
 
 
 def packing(packed: Packed, accession: str) -> bool:
@@ -64,8 +66,8 @@ def packing(packed: Packed, accession: str) -> bool:
     return True
 
 
-def unpack(packed: Packed) -> NDArray[Any]:
-    """Return the values, (n,) of the declared type.
+def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
+    """Return the values, (n,) of the declared type; mzML 0.99 wrote numbers ``big_endian``.
 
     An array that is empty although a length is declared is returned empty.
 
@@ -85,6 +87,11 @@ def unpack(packed: Packed) -> NDArray[Any]:
             if zipped or packed.zlib:
                 data = _inflate(data, 16 + 5 * packed.length)
             values = decoder(data)
+        elif packed.dtype == "S":
+            if packed.zlib:
+                data = _inflate(data, _LONGEST_STRING * packed.length)
+            strings = data.removesuffix(b"\x00").split(b"\x00")
+            values = np.array([string.decode("latin-1") for string in strings], dtype=np.str_)
         else:
             size = np.dtype(packed.dtype).itemsize
             if packed.zlib:
@@ -92,6 +99,8 @@ def unpack(packed: Packed) -> NDArray[Any]:
             if len(data) % size:
                 raise BadSpectrum(_OTHER_LENGTH)
             values = np.frombuffer(data, packed.dtype)
+            if big_endian:
+                values = values.view(values.dtype.newbyteorder(">")).astype(packed.dtype)
     except (binascii.Error, zlib.error, NumpressError) as error:
         raise BadSpectrum(_UNDECODABLE) from error
     if len(values) != packed.length:

@@ -1,7 +1,8 @@
 """One <spectrum> element of mzML as a Spectrum."""
 
+from collections.abc import Iterable, Mapping
 from math import isnan, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,39 +16,16 @@ from spectrakit.io.mzml_arrays import (
     packing,
     unpack,
 )
+from spectrakit.io.mzml_blocks import Item, Param
 from spectrakit.io.record import BadSpectrum, Columns, add_extra, tidy_peaks
 from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 
 _NO_MZ = "no m/z array"
 _DISAGREE = "m/z and intensity arrays differ in length"
 _OWN_ATTRIBUTES = frozenset({"id", "index", "defaultArrayLength", "msLevel", "scanNumber"})
-_NO_EXTRA = frozenset({t.MS1_SPECTRUM, t.MSN_SPECTRUM})  # the level says the same
-
-
-class Param(NamedTuple):
-    """A cvParam or userParam."""
-
-    accession: str
-    name: str
-    value: str
-    unit: str  # accession
-    unit_name: str
-
-    @classmethod
-    def of(cls, element: Any) -> "Param":
-        """Read one element."""
-        get = element.get
-        return cls(
-            get("accession", ""),
-            get("name", ""),
-            get("value", ""),
-            get("unitAccession", ""),
-            get("unitName", ""),
-        )
-
-    def text(self) -> str:
-        """Return the value with the name of its unit."""
-        return f"{self.value} {self.unit_name}" if self.unit_name else self.value
+_MOLECULE_KEYS = frozenset({"molecule", "inchikey", "smiles", "inchi", "formula", "exact mass"})
+# The level says the same as the first two; the third says that there is nothing to say.
+_NO_EXTRA = frozenset({t.MS1_SPECTRUM, t.MSN_SPECTRUM, t.NO_COMBINATION})
 
 
 ParamGroups = dict[str, list[Param]]
@@ -74,10 +52,10 @@ class Draft:
         "title",
     )
 
-    def __init__(self, element: Any, groups: ParamGroups) -> None:
-        self.native_id: str = element.get("id", "")
-        self.length = _count(element.get("defaultArrayLength"))
-        self.level = _count(element.get("msLevel"))
+    def __init__(self, items: Iterable[Item], groups: ParamGroups) -> None:
+        self.native_id = ""
+        self.length = 0
+        self.level = 0
         self.title = ""
         self.instrument_ref = ""
         self.activation = ""
@@ -89,40 +67,46 @@ class Draft:
         self.extra: dict[str, Any] = {}
         self.arrays: list[Packed] = []
         self.n_scans = self.n_precursors = 0
-        for key, value in element.items():
-            if key not in _OWN_ATTRIBUTES:
-                self.extra[key] = value
-        self._walk(element, groups)
+        self._walk(items, groups)
 
-    def _walk(self, element: Any, groups: ParamGroups) -> None:
-        place = ""  # spectrum, scan, precursor or array: where parameters belong
-        for node in element.iter():
-            tag: str = node.tag
-            kind = tag[tag.rfind("}") + 1 :]
-            if kind == "cvParam" or kind == "userParam":
-                self._param(place, Param.of(node))
-            elif kind == "referenceableParamGroupRef":
-                for param in groups.get(node.get("ref", ""), ()):
+    def _walk(self, items: Iterable[Item], groups: ParamGroups) -> None:
+        place = ""  # spectrum, scan, precursor, product or array: where parameters belong
+        for kind, content, text in items:
+            if isinstance(content, Param):
+                self._param(place, content)
+                continue
+            attributes = content
+            if kind == "referenceableParamGroupRef":
+                for param in groups.get(attributes.get("ref", ""), ()):
                     self._param(place, param)
             elif kind == "binary":
-                self.arrays[-1].text = node.text
+                if self.arrays:
+                    self.arrays[-1].text = text
             elif kind == "binaryDataArray":
                 place = "array"
-                length = node.get("arrayLength")
+                length = attributes.get("arrayLength")
                 self.arrays.append(Packed(length=self.length if length is None else _count(length)))
-            elif kind == "scan":
-                place = "scan"
-                self.n_scans += 1
-                self._attributes(node, "scan")
-            elif kind == "precursor":
-                place = "precursor"
-                self.n_precursors += 1
-                self._attributes(node, "precursor")
+            elif kind == "scan" or kind == "precursor":
+                place = kind
+                if kind == "scan":
+                    self.n_scans += 1
+                else:
+                    self.n_precursors += 1
+                if attributes:
+                    self._attributes(attributes, kind)
             elif kind == "product":
-                place = "product"
+                place = kind
+            elif kind == "spectrum":
+                get = attributes.get
+                self.native_id = get("id", "")
+                self.length = _count(get("defaultArrayLength"))
+                self.level = _count(get("msLevel"))
+                for key, value in attributes.items():
+                    if key not in _OWN_ATTRIBUTES:
+                        self.extra[key] = value
 
-    def _attributes(self, node: Any, place: str) -> None:
-        for key, value in node.items():
+    def _attributes(self, attributes: Mapping[str, str], place: str) -> None:
+        for key, value in attributes.items():
             if key in ("instrumentConfigurationRef", "instrumentRef") and not self.instrument_ref:
                 self.instrument_ref = value
             else:
@@ -215,13 +199,15 @@ class Draft:
             return False
         return True
 
-    def spectrum(self, index: int, instrument: str, electron_ionisation: bool) -> Spectrum:
+    def spectrum(
+        self, index: int, instrument: str, electron_ionisation: bool, *, big_endian: bool
+    ) -> Spectrum:
         """Return the finished spectrum.
 
         Raises:
             BadSpectrum: an array is missing, cannot be decoded, or disagrees with the others.
         """
-        mz, intensity, columns = self._peaks()
+        mz, intensity, columns = self._peaks(big_endian)
         get = self.numbers.get
         target = get(t.TARGET_MZ, nan)
         selected = get(t.SELECTED_MZ, get(t.OLD_SELECTED_MZ, nan))
@@ -272,23 +258,29 @@ class Draft:
 
     def _molecule(self) -> Molecule | None:
         own = self.own
-        names = ("molecule", "inchikey", "smiles", "inchi", "formula")
-        texts = [own.get(name, "") for name in names]
-        mass = number(own.get("exact mass", ""))
-        return Molecule(*texts, mass) if any(texts) or not isnan(mass) else None
+        get = own.get
+        molecule = Molecule(
+            name=get("molecule", ""),
+            inchikey=get("inchikey", ""),
+            smiles=get("smiles", ""),
+            inchi=get("inchi", ""),
+            formula=get("formula", ""),
+            exact_mass=number(get("exact mass", "")),
+        )
+        return molecule if own.keys() & _MOLECULE_KEYS else None
 
-    def _peaks(self) -> tuple[FloatArray, FloatArray, Columns]:
+    def _peaks(self, big_endian: bool) -> tuple[FloatArray, FloatArray, Columns]:
         mz = intensity = None
         columns: dict[str, Any] = {}
         for array in self.arrays:
             if array.role == MZ_ARRAY and mz is None:
-                mz = unpack(array).astype(np.float64, copy=False)
+                mz = unpack(array, big_endian=big_endian).astype(np.float64, copy=False)
             elif array.role == INTENSITY_ARRAY and intensity is None:
-                values = unpack(array)
+                values = unpack(array, big_endian=big_endian)
                 exact = values.dtype.kind == "f" and values.dtype.itemsize >= 4
                 intensity = values if exact else values.astype(np.float64)
             else:
-                columns[array.name or "array"] = unpack(array)
+                columns[array.name or "array"] = self._other(array, big_endian)
         if mz is None and intensity is None and not columns and not self.length:
             return np.empty(0), np.empty(0), {}
         if mz is None:
@@ -296,10 +288,18 @@ class Draft:
         if intensity is None or len(mz) != len(intensity):
             raise BadSpectrum(_DISAGREE)
         for name, column in list(columns.items()):
-            if len(column) != len(mz):
-                self.extra[name] = column.tolist()  # an array that is not one value for each peak
+            if len(column) != len(mz):  # not one value for each peak
                 del columns[name]
+                self.extra[name] = column.tolist()
         return tidy_peaks(mz, intensity, columns)
+
+    def _other(self, array: Packed, big_endian: bool) -> Any:
+        """Return an array beside the peaks; one that cannot be read costs no spectrum."""
+        try:
+            return unpack(array, big_endian=big_endian)
+        except BadSpectrum as error:
+            self.extra[f"{array.name or 'array'} (not read)"] = str(error)
+            return np.empty(0)
 
 
 OWN_PREFIX = "spectrakit "  # user parameters of our own writer that become fields again

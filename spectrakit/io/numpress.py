@@ -69,9 +69,8 @@ def _integers(data: Bytes) -> NDArray[np.int64]:
     heads: list[int] = []
     at, end = 0, len(nibbles)
     while at < end:
-        if at == end - 1 and nibbles[at] in (0, 8):  # padding to a whole byte
-            if nibbles[at] == 0:
-                break
+        if at == end - 1 and nibbles[at] == 0:  # padding to a whole byte
+            break
         heads.append(at)
         at = following[at]
     if at > end:

@@ -3,17 +3,14 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from spectrakit.accounting import InputAccount
 from spectrakit.io.sniff import sniff
-from spectrakit.io.streams import open_bytes
+from spectrakit.io.streams import on_disk, open_bytes
 from spectrakit.spectrum import Spectrum
 
-if TYPE_CHECKING:
-    from spectrakit.accounting import InputAccount
 
-
-def read_spectra(path: Path, account: "InputAccount") -> Iterator[Spectrum]:
+def read_spectra(path: Path, account: InputAccount) -> Iterator[Spectrum]:
     """Return the spectra of a file or store in its order, read as they are asked for.
 
     The format is recognised and ``account.format`` and ``account.sha256`` are filled at the
@@ -26,16 +23,16 @@ def read_spectra(path: Path, account: "InputAccount") -> Iterator[Spectrum]:
             last two may show only after good spectra were given.
     """
     account.format = sniff(path)
-    with path.open("rb") as raw:
+    with on_disk(path).open("rb") as raw:
         account.sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
     return _read(path, account)
 
 
-def _read(path: Path, account: "InputAccount") -> Iterator[Spectrum]:
+def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
     if account.format == "store":
         from spectrakit.store import Store
 
-        yield from Store(path)
+        yield from Store(on_disk(path))
         return
     with open_bytes(path) as stream:
         if account.format == "mzml":

@@ -38,9 +38,10 @@ def tidy_peaks(
     """
     if len(mz) == 0:
         return mz, intensity, columns
-    if not np.isfinite(mz.sum() + intensity.sum(dtype=np.float64)):
-        if not (np.isfinite(mz).all() and np.isfinite(intensity).all()):
-            raise BadSpectrum(NAN_PEAKS)
+    # One sum finds most; a sum can also overflow, hence the second look.
+    finite = np.isfinite(mz.sum() + intensity.sum(dtype=np.float64))
+    if not finite and not (np.isfinite(mz).all() and np.isfinite(intensity).all()):
+        raise BadSpectrum(NAN_PEAKS)
     if not (mz[1:] >= mz[:-1]).all():
         order = np.argsort(mz, kind="stable")
         mz, intensity = mz[order], intensity[order]
@@ -242,7 +243,11 @@ def _level(facts: Facts) -> tuple[int, bool | None]:
 
 
 def _retention_time(facts: Facts, time_unit: str) -> float:
-    for meaning, unit in (("rt_seconds", "s"), ("rt_minutes", "min"), ("retention_time", time_unit)):
+    for meaning, unit in (
+        ("rt_seconds", "s"),
+        ("rt_minutes", "min"),
+        ("retention_time", time_unit),
+    ):
         text = facts.known.get(meaning)
         if text is not None:
             value = f.seconds(text, unit)

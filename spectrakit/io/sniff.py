@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from spectrakit.errors import InputError
-from spectrakit.io.streams import COPY_AGAIN, open_bytes
+from spectrakit.io.streams import COPY_AGAIN, on_disk, open_bytes
 from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
 
 READABLE = ("mzml", "mgf", "msp", "store")
@@ -70,7 +70,7 @@ def recognise(path: Path) -> str:
         if vendor := vendor_file(path, head):
             raise vendor_error(path, vendor)
         if not head.strip():
-            size = path.stat().st_size
+            size = on_disk(path).stat().st_size
             raise InputError(f"{path}: is empty ({size} bytes, no spectra).", hint=COPY_AGAIN)
     return kind
 

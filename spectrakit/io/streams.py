@@ -3,12 +3,14 @@
 The kind of compression is taken from the first bytes, never from the suffix.
 """
 
+import atexit
 import bz2
 import gzip
 import io
+import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +20,26 @@ from spectrakit.errors import InputError
 # inside gzip reached 190 in the fixture files. The free part lets tiny files expand.
 _MOST_EXPANSION = 400
 _FREE_BYTES = 64 << 20
+STDIN = Path("-")
+_SPOOL = "SPECTRAKIT_STDIN_SPOOL"  # an environment variable, so that worker processes know
 COPY_AGAIN = "Copy it again from its source, or export it again."
+
+
+def keep_stdin(spool: Path) -> None:
+    """Let ``-`` mean the file ``spool`` from now on; it is deleted when this process ends."""
+    os.environ[_SPOOL] = str(spool)
+
+    def forget(owner: int = os.getpid()) -> None:
+        if os.getpid() == owner:
+            with suppress(OSError):
+                spool.unlink(missing_ok=True)
+
+    atexit.register(forget)
+
+
+def on_disk(path: Path) -> Path:
+    """Return the file to open for a path: for ``-`` the copy of stdin."""
+    return Path(os.environ[_SPOOL]) if path == STDIN and _SPOOL in os.environ else path
 
 
 class BoundedReader(io.RawIOBase):
@@ -28,7 +49,7 @@ class BoundedReader(io.RawIOBase):
         super().__init__()
         self._path = path
         self._stream = stream
-        self._left = _FREE_BYTES + _MOST_EXPANSION * path.stat().st_size
+        self._left = _FREE_BYTES + _MOST_EXPANSION * on_disk(path).stat().st_size
 
     def readable(self) -> bool:
         """Return True: this is a stream to read."""
@@ -68,14 +89,14 @@ class BoundedReader(io.RawIOBase):
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_bytes(path: Path) -> Generator[BinaryIO]:
     """Yield the decompressed bytes of ``path``.
 
     Raises:
         InputError: the file is missing, not readable, a folder, or in a packing not undone here.
     """
     try:
-        raw = path.open("rb")
+        raw = on_disk(path).open("rb")
     except OSError as error:
         raise _unreadable(path, error) from error
     with raw:
@@ -98,7 +119,9 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 def _unreadable(path: Path, error: OSError) -> InputError:
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{path}: there is no such file.", hint="Check the path and its spelling.")
+        return InputError(
+            f"{path}: there is no such file.", hint="Check the path and its spelling."
+        )
     if isinstance(error, IsADirectoryError):
         return InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")
     return InputError(

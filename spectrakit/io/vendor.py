@@ -10,7 +10,7 @@ from spectrakit.errors import InputError
 
 _THERMO_MAGIC = b"\x01\xa1F\x00i\x00n\x00n\x00i\x00g\x00a\x00n\x00"
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Sciex .wiff is an OLE compound file
-_FILE_SUFFIXES = {
+VENDOR_SUFFIXES = {
     ".raw": "Thermo raw file",
     ".wiff": "Sciex wiff file",
     ".wiff2": "Sciex wiff2 file",
@@ -37,8 +37,8 @@ def vendor_file(path: Path, head: bytes) -> str:
     if head.startswith(_THERMO_MAGIC):
         return "Thermo raw file"
     if head.startswith(_OLE_MAGIC):
-        return _FILE_SUFFIXES.get(path.suffix.lower(), "vendor file (OLE compound)")
-    return _FILE_SUFFIXES.get(path.suffix.lower(), "")
+        return VENDOR_SUFFIXES.get(path.suffix.lower(), "vendor file (OLE compound)")
+    return VENDOR_SUFFIXES.get(path.suffix.lower(), "")
 
 
 def vendor_folder(folder: Path) -> str:

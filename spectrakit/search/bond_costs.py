@@ -1,52 +1,118 @@
-"""What it costs to break a bond, from what its two atoms are."""
+"""What it costs to break a bond, from what its two atoms are and which of them is kept."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.search.smiles_graph import CARBON
+from spectrakit.search.smiles_graph import (
+    CARBON,
+    HALOGEN,
+    NITROGEN,
+    OXYGEN,
+    PHOSPHORUS,
+    SULFUR,
+)
+
+ATOM_TYPES = (
+    "methyl", "alkyl", "alkenyl", "aryl", "carbonyl", "amine", "imine", "hydroxyl", "ether",
+    "sulfur", "phosphorus", "halogen", "other",
+)  # fmt: skip
+BOND_KINDS = ("single", "double", "triple", "ring", "conjugated ring")
+METHYL, ALKYL, ALKENYL, ARYL, CARBONYL, AMINE, IMINE, HYDROXYL, ETHER = range(9)
+S_TYPE, P_TYPE, HALOGEN_TYPE, OTHER_TYPE = range(9, 13)
+N_TYPES, N_KINDS = len(ATOM_TYPES), len(BOND_KINDS)
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CutCosts:
+    """Costs of broken bonds as one table over (kind, type of the kept atom, of the lost atom)."""
+
+    table: NDArray[np.float64]  # (N_KINDS, N_TYPES, N_TYPES)
+    max_cost: float = 8.0  # two cuts that cost more together are not tried
+
+    @cached_property
+    def flat(self) -> NDArray[np.float64]:
+        """The table by class number."""
+        return np.ascontiguousarray(self.table).ravel()
+
+
+def plain_costs(
+    single: float = 1.0, double: float = 2.0, triple: float = 2.6, conjugated: float = 2.0,
+    hetero_factor: float = 0.8, ring_factor: float = 0.8, max_cost: float = 8.0,
+) -> CutCosts:  # fmt: skip
+    """Return the unfitted costs of METHODS: by bond order, cheaper at heteroatoms and in rings."""
+    base = np.array([single, double, triple, single * ring_factor, conjugated * ring_factor])
+    table = np.repeat(base, N_TYPES * N_TYPES).reshape(N_KINDS, N_TYPES, N_TYPES)
+    hetero = np.arange(N_TYPES) >= AMINE
+    table[:, hetero[:, None] | hetero[None, :]] *= hetero_factor
+    return CutCosts(table, max_cost)
 
 
 @dataclass(frozen=True, slots=True)
-class CutCosts:
-    """Costs of a broken bond, in units of one plain carbon-carbon bond."""
+class Bonds:
+    """(n,) classes of bonds in both directions: the atom ``a`` kept, or the atom ``b``."""
 
-    single: float = 1.0
-    double: float = 2.0
-    triple: float = 2.6
-    conjugated: float = 2.0  # ring bond between two unsaturated atoms
-    hetero_factor: float = 0.8  # a bond with an atom other than carbon
-    ring_factor: float = 0.8  # both bonds of a ring cut
-    max_cost: float = 8.0  # two cuts that cost more together are not tried
+    keeps_a: Ints
+    keeps_b: Ints
 
 
-def bond_costs(
-    costs: CutCosts,
+def bond_classes(
     *,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    order: NDArray[np.int64],
+    a: Ints,
+    b: Ints,
+    order: Ints,
     in_ring: NDArray[np.bool_],
-    kind: NDArray[np.int64],
+    kind: Ints,
     pi: NDArray[np.bool_],
-    n_h: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Return (n_bonds,) costs of bonds between atoms ``a`` and ``b``.
+    n_h: Ints,
+) -> Bonds:
+    """Return the classes of bonds between atoms ``a`` and ``b``.
 
-    A ring bond counts as conjugated when both its atoms are unsaturated, where an oxygen,
-    nitrogen or sulfur between two unsaturated ring atoms counts too. So an aromatic ring costs
-    the same whether it is drawn aromatic or Kekulé.
+    A ring bond is conjugated when both its atoms are unsaturated, where an oxygen, nitrogen or
+    sulfur between two unsaturated ring atoms counts as unsaturated. So an aromatic ring is the
+    same whether it is drawn aromatic or Kekulé.
     """
-    n_atoms = len(kind)
+    n = len(kind)
     ring_a, ring_b = a[in_ring], b[in_ring]
-    ring_bonds = np.bincount(ring_a, minlength=n_atoms) + np.bincount(ring_b, minlength=n_atoms)
-    pi_neighbours = np.bincount(ring_a, weights=pi[ring_b], minlength=n_atoms)
-    pi_neighbours += np.bincount(ring_b, weights=pi[ring_a], minlength=n_atoms)
-    conjugates = pi | ((kind != CARBON) & (ring_bonds > 0) & (pi_neighbours == ring_bonds))
-    table = np.array([0.0, costs.single, costs.double, costs.triple, costs.triple])
-    cost: NDArray[Any] = table[order]
-    cost[in_ring & conjugates[a] & conjugates[b]] = costs.conjugated
-    cost[(kind[a] != CARBON) | (kind[b] != CARBON)] *= costs.hetero_factor
-    return cost
+    ring_bonds = np.bincount(ring_a, minlength=n) + np.bincount(ring_b, minlength=n)
+    pi_neighbours = np.bincount(ring_a, weights=pi[ring_b], minlength=n)
+    pi_neighbours += np.bincount(ring_b, weights=pi[ring_a], minlength=n)
+    carbon = kind == CARBON
+    conjugates = pi | (~carbon & (ring_bonds > 0) & (pi_neighbours == ring_bonds))
+    conjugated = in_ring & conjugates[a] & conjugates[b]
+
+    chain_double = np.flatnonzero((order >= 2) & ~in_ring)
+    da, db = a[chain_double], b[chain_double]
+    carbonyl = np.zeros(n, bool)
+    carbonyl[da[~carbon[db]]] = True
+    carbonyl[db[~carbon[da]]] = True
+    aryl = np.zeros(n, bool)
+    aryl[a[conjugated]] = True
+    aryl[b[conjugated]] = True
+
+    types: NDArray[Any] = np.full(n, OTHER_TYPE)
+    types[carbon] = ALKYL
+    types[carbon & (n_h >= 3)] = METHYL
+    types[carbon & pi] = ALKENYL
+    types[carbon & aryl] = ARYL
+    types[carbon & carbonyl] = CARBONYL
+    nitrogen, oxygen = kind == NITROGEN, kind == OXYGEN
+    types[nitrogen] = AMINE
+    types[nitrogen & (pi | aryl)] = IMINE
+    types[oxygen] = ETHER
+    types[oxygen & (n_h > 0)] = HYDROXYL
+    types[kind == SULFUR] = S_TYPE
+    types[kind == PHOSPHORUS] = P_TYPE
+    types[kind == HALOGEN] = HALOGEN_TYPE
+
+    bond = np.array([0, 0, 1, 2, 2])[order]
+    bond[in_ring] = 3
+    bond[conjugated] = 4
+    ta, tb = types[a], types[b]
+    base = bond * (N_TYPES * N_TYPES)
+    return Bonds(base + ta * N_TYPES + tb, base + tb * N_TYPES + ta)

@@ -78,16 +78,17 @@ class Engine:
             for candidates in self.structures.search(batch)
         ]
 
-    def _structure_hits(
-        self, table: StructureTable, candidates: list[Candidate]
-    ) -> list[Evidence]:
+    def _structure_hits(self, table: StructureTable, candidates: list[Candidate]) -> list[Evidence]:
         found: list[Evidence] = []
         for candidate, probability in zip(candidates, probabilities(candidates), strict=True):
             if len(found) == self.settings.top:
                 break
             if candidate.score < self.settings.min_score:
                 continue
-            if candidate.matched_peaks < self.settings.min_matched_peaks and candidate.matched_peaks:
+            if (
+                candidate.matched_peaks < self.settings.min_matched_peaks
+                and candidate.matched_peaks
+            ):
                 continue
             (structure,) = table.finish([candidate.row])
             hit = Hit(

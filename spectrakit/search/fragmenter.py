@@ -15,14 +15,14 @@ labels after Pritchard and Thurimella 2011, section 2.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.search.bond_costs import CutCosts, bond_costs
+from spectrakit.search.bond_costs import CutCosts, bond_classes, plain_costs
 from spectrakit.search.smiles_graph import HYDROGEN_MASS, SmilesGraph, read_smiles
 
 MAX_ATOMS = 400  # heavier graphs are refused: peptides of 50 residues, not molecules to look up
@@ -48,6 +48,7 @@ class Fragments:
     cost: NDArray[np.float32]
     odd: NDArray[np.uint8]
     rejected: dict[int, str]
+    broken: Ints | None = None  # (k, 4) classes of broken bonds, -1 for none
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -57,6 +58,14 @@ class Fragments:
 def _pairs(n: int) -> tuple[Ints, Ints]:
     first, second = np.triu_indices(n, 1)
     return first, second
+
+
+class _Flat(NamedTuple):
+    owner: Ints
+    mass: Floats
+    cost: NDArray[np.float32]
+    odd: NDArray[np.uint8]
+    broken: Ints | None  # (k, 4) classes of the broken bonds, -1 for none
 
 
 class _Batch:
@@ -131,79 +140,119 @@ class _Batch:
                 self.ring_size.append(len(first))
 
 
+def _array(values: list[int]) -> Ints:
+    return np.array(values, np.int64)
+
+
 def _concatenate(arrays: list[Ints]) -> Ints:
     return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
 
 
-def _fragment_graphs(
-    graphs: Sequence[SmilesGraph], costs: CutCosts
-) -> tuple[Ints, Floats, NDArray[np.float32], NDArray[np.uint8]]:
-    """Return (owner, mass, cost, odd) of all fragments, ordered by owner."""
-    batch = _Batch()
-    n_atoms = sum(len(graph.mass) for graph in graphs)
-    for owner, graph in enumerate(graphs):
-        batch.add(graph, owner, n_atoms)
-    n_h = np.array(batch.n_h, np.int64)
-    prefix = np.zeros(n_atoms + 1)
-    np.cumsum(np.array(batch.mass) + n_h * HYDROGEN_MASS, out=prefix[1:])
-    odd_prefix = np.zeros(n_atoms + 1, np.int64)
-    np.cumsum(np.array(batch.odd, np.int64) + n_h, out=odd_prefix[1:])
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """Cuts of a batch, flat, cheapest first within a molecule; a side leaves out atom 0.
 
-    # bonds: tree bonds first, ring closures with an empty interval after them
+    ``kept`` (k, 2) are the classes of the broken bonds when the side is kept, ``lost`` when the
+    rest is; -1 where a bridge has no second bond.
+    """
+
+    lo1: Ints
+    hi1: Ints
+    lo2: Ints
+    hi2: Ints
+    inside: Ints  # an atom of the side
+    mass: Floats
+    odd: Ints
+    owner: Ints
+    group: Ints
+    kept: Ints
+    lost: Ints
+    cost_kept: Floats
+    cost_lost: Floats
+
+    def take(self, rows: Ints) -> "_Cuts":
+        return _Cuts(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def _has(cuts: _Cuts, rows: Any, atom: Ints) -> NDArray[np.bool_]:
+    """Say whether each atom lies in the side of its cut: in one of two intervals, not in both."""
+    in_first = (cuts.lo1[rows] <= atom) & (atom < cuts.hi1[rows])
+    return in_first != ((cuts.lo2[rows] <= atom) & (atom < cuts.hi2[rows]))
+
+
+def _find_cuts(batch: _Batch, prefix: Floats, odd_prefix: Ints, costs: CutCosts) -> _Cuts:
+    n_atoms = len(batch.mass)
     closures = np.array(batch.closure, np.int64).reshape(-1, 3)
-    n_closures = len(closures)
-    lo = np.concatenate([np.arange(n_atoms), np.zeros(n_closures, np.int64)])
-    hi = np.concatenate([np.array(batch.stop, np.int64), np.zeros(n_closures, np.int64)])
-    bond_cost = bond_costs(
-        costs,
-        a=np.concatenate([np.array(batch.bond_a, np.int64), closures[:, 0]]),
+    # bonds: tree bonds first, then the closures, below which nothing lies
+    empty = np.zeros(len(closures), np.int64)
+    lo = np.concatenate([np.arange(n_atoms), empty])
+    hi = np.concatenate([np.array(batch.stop, np.int64), empty])
+    bond_a = np.concatenate([np.array(batch.bond_a, np.int64), closures[:, 0]])
+    bonds = bond_classes(
+        a=bond_a,
         b=np.concatenate([np.array(batch.bond_b, np.int64), closures[:, 1]]),
         order=np.concatenate([np.array(batch.order, np.int64), closures[:, 2]]),
-        in_ring=np.concatenate([np.array(batch.in_ring, bool), np.ones(n_closures, bool)]),
+        in_ring=np.concatenate([np.array(batch.in_ring, bool), empty == 0]),
         kind=np.array(batch.kind, np.int64),
         pi=np.array(batch.pi, bool),
-        n_h=n_h,
+        n_h=np.array(batch.n_h, np.int64),
     )
     below = prefix[hi] - prefix[lo]
     odd_below = odd_prefix[hi] - odd_prefix[lo]
 
-    # cuts: one bridge, or two bonds of one class
-    bridges = np.array(batch.bridges, np.int64)
+    bridge = np.array(batch.bridges, np.int64)
     first, second = _concatenate(batch.ring_first), _concatenate(batch.ring_second)
-    lo1, hi1 = np.concatenate([lo[bridges], lo[first]]), np.concatenate([hi[bridges], hi[first]])
-    nothing = np.zeros(len(bridges), np.int64)
+    n_bridges = len(bridge)
+    nothing = np.zeros(n_bridges, np.int64)
+    one = np.concatenate([bridge, first])
+    lo1, hi1 = lo[one], hi[one]
     lo2, hi2 = np.concatenate([nothing, lo[second]]), np.concatenate([nothing, hi[second]])
-    nested = (lo1[len(bridges) :] <= lo[second]) & (hi[second] <= hi[first])
-    nested |= (lo[second] <= lo[first]) & (hi[first] <= hi[second])
-    m1, m2 = below[first], below[second]
-    mass = np.concatenate([below[bridges], np.where(nested, np.abs(m1 - m2), m1 + m2)])
-    odd = np.concatenate([odd_below[bridges], odd_below[first] + odd_below[second]]) & 1
-    cost = np.concatenate(
-        [bond_cost[bridges], (bond_cost[first] + bond_cost[second]) * costs.ring_factor]
-    )
-    inside = np.concatenate(
-        [lo[bridges], np.where(nested, np.minimum(lo[first], lo[second]), lo[first])]
-    )  # an atom of the side
+    nested = ((lo1 <= lo2) & (hi2 <= hi1)) | ((lo2 <= lo1) & (hi1 <= hi2))
+    nested[:n_bridges] = False
+    m1, m2 = below[one], np.concatenate([np.zeros(n_bridges), below[second]])
+    odd2 = np.concatenate([nothing, odd_below[second]])
     sizes = np.array(batch.ring_size, np.int64)
-    owner = np.concatenate(
-        [np.array(batch.bridge_owner, np.int64), np.repeat(np.array(batch.ring_owner), sizes)]
-    ).astype(np.int64)
-    group = np.concatenate(
-        [-1 - np.arange(len(bridges)), np.repeat(np.arange(len(sizes)), sizes)]
-    )  # bridges are classes of their own
-
-    order = np.lexsort((cost, owner))
-    counts = np.bincount(owner, minlength=len(graphs))
-    if counts.size and counts.max() > MAX_CUTS:
+    cuts = _Cuts(
+        lo1=lo1,
+        hi1=hi1,
+        lo2=lo2,
+        hi2=hi2,
+        inside=np.where(nested, np.minimum(lo1, lo2), lo1),
+        mass=np.where(nested, np.abs(m1 - m2), m1 + m2),
+        odd=(odd_below[one] + odd2) & 1,
+        owner=np.concatenate(
+            [np.array(batch.bridge_owner, np.int64), np.repeat(_array(batch.ring_owner), sizes)]
+        ),
+        group=np.concatenate(  # bridges are classes of their own
+            [-1 - np.arange(n_bridges), np.repeat(np.arange(len(sizes)), sizes)]
+        ),
+        kept=np.empty((0, 2), np.int64),
+        lost=np.empty((0, 2), np.int64),
+        cost_kept=np.empty(0),
+        cost_lost=np.empty(0),
+    )
+    kept = np.full((len(one), 2), -1)
+    lost = np.full((len(one), 2), -1)
+    for column, (rows, bond) in enumerate(
+        ((slice(None), one), (slice(n_bridges, None), second))
+    ):
+        a_inside = _has(cuts, rows, bond_a[bond])
+        kept[rows, column] = np.where(a_inside, bonds.keeps_a[bond], bonds.keeps_b[bond])
+        lost[rows, column] = np.where(a_inside, bonds.keeps_b[bond], bonds.keeps_a[bond])
+    price = np.append(costs.flat, 0.0)  # class -1 costs nothing
+    cost_kept, cost_lost = price[kept].sum(axis=1), price[lost].sum(axis=1)
+    cuts = replace(cuts, kept=kept, lost=lost, cost_kept=cost_kept, cost_lost=cost_lost)
+    order = np.lexsort((np.minimum(cost_kept, cost_lost), cuts.owner))
+    counts = np.bincount(cuts.owner, minlength=len(batch.start) - 1)
+    if counts.max(initial=0) > MAX_CUTS:
         rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         order = order[rank < MAX_CUTS]
-        counts = np.minimum(counts, MAX_CUTS)
-    lo1, hi1, lo2, hi2, mass, odd, cost, inside, owner, group = (
-        column[order]
-        for column in (lo1, hi1, lo2, hi2, mass, odd, cost, inside, owner, group)
-    )
+    return cuts.take(order)
 
-    # pairs of cuts of different classes
+
+def _find_pairs(cuts: _Cuts, n_molecules: int, max_cost: float) -> tuple[Ints, Ints, Any]:
+    """Return pairs of cuts of different classes, and which are nested (else disjoint)."""
+    counts = np.bincount(cuts.owner, minlength=n_molecules)
     starts = np.cumsum(counts) - counts
     i_parts: list[Ints] = []
     j_parts: list[Ints] = []
@@ -213,43 +262,86 @@ def _fragment_graphs(
             i_parts.append(a + begin)
             j_parts.append(b + begin)
     i, j = _concatenate(i_parts), _concatenate(j_parts)
-    both = cost[i] + cost[j]
-    keep = np.flatnonzero((both <= costs.max_cost) & (group[i] != group[j]))
-    i, j, both = i[keep], j[keep], both[keep]
-    at_i, at_j = inside[i], inside[j]
-    is_nested = ((lo1[j] <= at_i) & (at_i < hi1[j])) != ((lo2[j] <= at_i) & (at_i < hi2[j]))
-    is_nested |= ((lo1[i] <= at_j) & (at_j < hi1[i])) != ((lo2[i] <= at_j) & (at_j < hi2[i]))
+    least = np.minimum(cuts.cost_kept, cuts.cost_lost)
+    keep = np.flatnonzero((least[i] + least[j] <= max_cost) & (cuts.group[i] != cuts.group[j]))
+    i, j = i[keep], j[keep]
+    i_in_j = _has(cuts, j, cuts.inside[i])
+    return i, j, i_in_j | _has(cuts, i, cuts.inside[j])
+
+
+def _fragment_graphs(graphs: Sequence[SmilesGraph], costs: CutCosts, explain: bool) -> _Flat:
+    """Return the fragments of some molecules, ordered by molecule."""
+    batch = _Batch()
+    n_atoms = sum(len(graph.mass) for graph in graphs)
+    for owner, graph in enumerate(graphs):
+        batch.add(graph, owner, n_atoms)
+    n_h = np.array(batch.n_h, np.int64)
+    prefix = np.zeros(n_atoms + 1)
+    np.cumsum(np.array(batch.mass) + n_h * HYDROGEN_MASS, out=prefix[1:])
+    odd_prefix = np.zeros(n_atoms + 1, np.int64)
+    np.cumsum(np.array(batch.odd, np.int64) + n_h, out=odd_prefix[1:])
     bounds = np.array(batch.start, np.int64)
     total = prefix[bounds[1:]] - prefix[bounds[:-1]]
     total_odd = (odd_prefix[bounds[1:]] - odd_prefix[bounds[:-1]]) & 1
-    pair_owner = owner[i]
-    pair_mass = np.where(
-        is_nested, np.abs(mass[i] - mass[j]), total[pair_owner] - mass[i] - mass[j]
+
+    cuts = _find_cuts(batch, prefix, odd_prefix, costs)
+    i, j, nested = _find_pairs(cuts, len(graphs), costs.max_cost)
+    # of nested sides the larger is kept and the smaller lost; of disjoint ones both are lost
+    larger = nested & (cuts.mass[i] > cuts.mass[j])
+    keeps_i, keeps_j = larger, nested & ~larger
+    owner = cuts.owner
+    owners = np.concatenate([np.arange(len(graphs)), owner, owner, owner[i]])
+    order = np.argsort(owners, kind="stable")
+    mass_i, mass_j = cuts.mass[i], cuts.mass[j]
+    mass = [
+        total,
+        cuts.mass,
+        total[owner] - cuts.mass,
+        np.where(nested, np.abs(mass_i - mass_j), total[owner[i]] - mass_i - mass_j),
+    ]
+    odd = [
+        total_odd,
+        cuts.odd,
+        total_odd[owner] ^ cuts.odd,
+        cuts.odd[i] ^ cuts.odd[j] ^ np.where(nested, 0, total_odd[owner[i]]),
+    ]
+    cost = [
+        np.zeros(len(graphs)),
+        cuts.cost_kept,
+        cuts.cost_lost,
+        np.where(keeps_i, cuts.cost_kept[i], cuts.cost_lost[i])
+        + np.where(keeps_j, cuts.cost_kept[j], cuts.cost_lost[j]),
+    ]
+    broken = None
+    if explain:
+        none = np.full((len(owners), 4), -1)
+        n, k = len(graphs), len(owner)
+        none[n : n + k, :2] = cuts.kept
+        none[n + k : n + 2 * k, :2] = cuts.lost
+        none[n + 2 * k :, :2] = np.where(keeps_i[:, None], cuts.kept[i], cuts.lost[i])
+        none[n + 2 * k :, 2:] = np.where(keeps_j[:, None], cuts.kept[j], cuts.lost[j])
+        broken = none[order]
+    return _Flat(
+        owners[order],
+        np.concatenate(mass)[order],
+        np.concatenate(cost).astype(np.float32)[order],
+        np.concatenate(odd).astype(np.uint8)[order],
+        broken,
     )
-    pair_odd = (odd[i] ^ odd[j]) ^ np.where(is_nested, 0, total_odd[pair_owner])
-
-    owners = np.concatenate([np.arange(len(graphs)), owner, owner, pair_owner])
-    by_owner = np.argsort(owners, kind="stable")
-    return (
-        owners[by_owner],
-        np.concatenate([total, mass, total[owner] - mass, pair_mass])[by_owner],
-        np.concatenate([np.zeros(len(graphs)), cost, cost, both]).astype(np.float32)[by_owner],
-        np.concatenate([total_odd, odd, total_odd[owner] ^ odd, pair_odd]).astype(np.uint8)[
-            by_owner
-        ],
-    )
 
 
-def fragment_many(smiles: Sequence[str], costs: CutCosts | None = None) -> Fragments:
+def fragment_many(
+    smiles: Sequence[str], costs: CutCosts | None = None, *, explain: bool = False
+) -> Fragments:
     """Return the fragments of many structures, in their order.
 
     A SMILES that cannot be read, or one of more than ``MAX_ATOMS`` heavy atoms, gets no
-    fragments and a reason. Of several components the largest is cut.
+    fragments and a reason. Of several components the largest is cut. With ``explain`` the
+    classes of the broken bonds come along, for fitting costs.
     """
-    costs = costs or CutCosts()
+    costs = costs or _default_costs()
     rejected: dict[int, str] = {}
-    owners: list[Any] = []
-    columns: list[tuple[Any, Any, Any]] = []
+    flats: list[_Flat] = []
     for begin in range(0, len(smiles), _BATCH):
         graphs: list[SmilesGraph] = []
         numbers: list[int] = []
@@ -265,18 +357,29 @@ def fragment_many(smiles: Sequence[str], costs: CutCosts | None = None) -> Fragm
             graphs.append(graph)
             numbers.append(number)
         if graphs:
-            owner, *rest = _fragment_graphs(graphs, costs)
-            owners.append(np.array(numbers)[owner])
-            columns.append((rest[0], rest[1], rest[2]))
+            flat = _fragment_graphs(graphs, costs, explain)
+            flats.append(flat._replace(owner=np.array(numbers)[flat.owner]))
     indptr = np.zeros(len(smiles) + 1, np.int64)
-    if not columns:
-        empty = np.zeros(0)
-        return Fragments(
-            indptr, empty, empty.astype(np.float32), empty.astype(np.uint8), rejected
-        )
-    np.cumsum(np.bincount(np.concatenate(owners), minlength=len(smiles)), out=indptr[1:])
-    mass, cost, odd = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Fragments(indptr, mass, cost, odd, rejected)
+    if not flats:
+        none = np.zeros(0)
+        return Fragments(indptr, none, none.astype("f4"), none.astype("u1"), rejected)
+    owner = np.concatenate([flat.owner for flat in flats])
+    np.cumsum(np.bincount(owner, minlength=len(smiles)), out=indptr[1:])
+    return Fragments(
+        indptr,
+        np.concatenate([flat.mass for flat in flats]),
+        np.concatenate([flat.cost for flat in flats]),
+        np.concatenate([flat.odd for flat in flats]),
+        rejected,
+        np.concatenate([flat.broken for flat in flats if flat.broken is not None])
+        if explain
+        else None,
+    )
+
+
+@cache
+def _default_costs() -> CutCosts:
+    return plain_costs()
 
 
 def fragment(smiles: str, costs: CutCosts | None = None) -> Fragments:

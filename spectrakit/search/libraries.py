@@ -151,7 +151,10 @@ def open_structures(word: str) -> Opened | None:
                     f"library '{word}' holds spectra, not structures.", hint="Use --library."
                 )
             about["digest"] = store.digest
-            table = StructureTable.from_arrays(store.index(STRUCTURE_INDEX), attrs)
+            about["licence"] = attrs.get("licence", "")
+            table = StructureTable.from_arrays(
+                store.index(STRUCTURE_INDEX), {**attrs, "source": word}, place=str(known[word])
+            )
             return Opened(table, about)
     if word not in BUILT_IN and not Path(word).is_file():
         names = [*BUILT_IN, *known]

@@ -82,11 +82,11 @@ def searchable(
         survey_scans: search MS1 scans too (electron ionisation).
         needs_precursor: drop spectra without a precursor m/z, which nothing can answer.
     """
-    survey: Spectrum | None = None
+    surveys: dict[int, Spectrum] = {}  # the last of each polarity: instruments switch
     for number, spectrum in enumerate(spectra):
         is_survey = spectrum.ms_level == 1
         if is_survey and spectrum.modality is Modality.MSMS:
-            survey = spectrum
+            surveys[spectrum.polarity] = spectrum
         reason = _unsearchable(spectrum, survey_scans, needs_precursor)
         if reason:
             account.drop(reason)
@@ -95,8 +95,9 @@ def searchable(
         if is_survey:
             precursors: list[Precursor] = []
         else:
+            survey = surveys.get(spectrum.polarity)
             if survey is not None and survey.is_profile:
-                survey = centroid(survey)
+                survey = surveys[spectrum.polarity] = centroid(survey)
             precursors = readings(spectrum, survey)
         adduct = canonical_adduct(spectrum.adduct)
         yield Query(number, centroid(spectrum), tuple(precursors), adduct)

@@ -52,9 +52,7 @@ class TextColumn:
             return []
         base = ends[0]
         whole = self.blob[base : ends[-1]].tobytes()
-        return [
-            whole[a - base : b - base].decode() for a, b in zip(ends, ends[1:], strict=False)
-        ]
+        return [whole[a - base : b - base].decode() for a, b in zip(ends, ends[1:], strict=False)]
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
         """Return the texts of any rows, in the order asked for."""
@@ -225,9 +223,7 @@ class StructureRow(NamedTuple):
     source_id: str = ""
 
 
-def table_of(
-    rows: Sequence[StructureRow], source: str, about: Mapping[str, Any]
-) -> StructureTable:
+def table_of(rows: Sequence[StructureRow], source: str, about: Mapping[str, Any]) -> StructureTable:
     """Sort rows by exact mass (equal masses by key) and pack them into a table."""
     ordered = sorted(rows, key=itemgetter(0, 2, 1))  # mass, first block, SMILES
     return StructureTable(

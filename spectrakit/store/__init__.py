@@ -7,13 +7,14 @@ Importing this package is cheap; h5py is loaded when a writer or a store is firs
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spectrakit.store.block import Batch, Block
+    from spectrakit.store.batch import Batch
+    from spectrakit.store.block import Block
     from spectrakit.store.reader import Store
     from spectrakit.store.writer import StoreWriter
 
 __all__ = ["Batch", "Block", "Store", "StoreWriter", "is_store"]
 
-_HOMES = {"Batch": "block", "Block": "block", "Store": "reader", "StoreWriter": "writer"}
+_HOMES = {"Batch": "batch", "Block": "block", "Store": "reader", "StoreWriter": "writer"}
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from math import prod
 from operator import attrgetter
 from typing import Any
 
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from spectrakit.errors import InputError, UsageError
 from spectrakit.spectrum import Axis, Spectrum
 from spectrakit.store.digest import Attribute
-from spectrakit.store.emit import Emitter
+from spectrakit.store.emit import Emitter, chunk_shape
+from spectrakit.store.kinds import domain
 from spectrakit.store.layout import (
     ENCODING_VERSION,
     META,
     META_BY_NAME,
-    TIME_UNITS,
     UNIT_ACCESSIONS,
     link_name,
 )
@@ -49,49 +50,13 @@ def _plain(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} is neither text nor number")
 
 
-_encode_json = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), default=_plain
-).encode
-
-
-def shape_kind(spectrum: Spectrum, indirect: Axis | None) -> tuple[str, int]:
-    """Return (peaks, trace or plane; components of a value: 1, 2 or 4).
-
-    Raises:
-        InputError: axis and values do not fit together, or the axis is not finite.
-    """
-    axis, shape = spectrum.axis.values, np.shape(spectrum.value)
-    points = axis.shape if indirect is None else (*indirect.values.shape, *axis.shape)
-    extra_dimension = shape[len(points) :]
-    if len(points) != (1 if indirect is None else 2) or shape[: len(points)] != points:
-        raise InputError(
-            f"spectrum '{spectrum.native_id}': values of shape {shape} on an axis of shape "
-            f"{points}.",
-            hint="Each value needs its point on the axis.",
-        )
-    if extra_dimension not in ((), (2,), (4,)):
-        raise InputError(
-            f"spectrum '{spectrum.native_id}': values of shape {shape}: the last dimension of "
-            "complex data is 2, of hypercomplex data 4.",
-        )
-    for part in (axis,) if indirect is None else (axis, indirect.values):
-        # One sum finds most; a sum can also overflow, hence the second look.
-        if not np.isfinite(np.add.reduce(part)) and not np.isfinite(part).all():
-            place = int(np.flatnonzero(~np.isfinite(part))[0])
-            raise InputError(
-                f"spectrum '{spectrum.native_id}': axis point {place} is {part[place]}.",
-                hint="An axis must be finite; drop the point or the spectrum.",
-            )
-    kind = "plane" if indirect is not None else "trace" if spectrum.is_trace else "peaks"
-    return kind, extra_dimension[0] if extra_dimension else 1
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 class BlockWriter:
     """Spectra of one modality, shape and domain on their way into the store."""
 
-    def __init__(
-        self, name: str, spectrum: Spectrum, kind: tuple[str, int], spool: Spool
-    ) -> None:
+    def __init__(self, name: str, spectrum: Spectrum, kind: tuple[str, int], spool: Spool) -> None:
         self.name = name
         self.modality = spectrum.modality
         self.kind, self.components = kind
@@ -229,9 +194,7 @@ class BlockWriter:
             if kind == "flag":
                 values = [FLAGS[value] for value in values]
             array = np.array(values, "|i1" if kind == "flag" else "<i8")
-            present = name in self._started or bool(
-                (array != META_BY_NAME[name].missing).any()
-            )
+            present = name in self._started or bool((array != META_BY_NAME[name].missing).any())
         if present:
             self._started.add(name)
             self._spool.append(key, array)
@@ -267,7 +230,8 @@ class BlockWriter:
 
     def _encoding(self) -> str:
         if self.kind == "trace":
-            return "grid" if len(self._axes) == 1 else "shared-axis"
+            one = len(self._axes) == 1 and self._spool.count(f"{self._prefix}/axis")
+            return "grid" if one else "shared-axis"
         return "grid2d" if self.kind == "plane" else "ragged"
 
     def _emit_points(self, emitter: Emitter, root: str, encoding: str) -> None:
@@ -291,40 +255,9 @@ class BlockWriter:
             emitter.array(f"{root}/axis_indirect", indirect)
             shape = (self.n, len(indirect), n_axis, *tail)
         dtype = "<f4" if self._narrow else "<f8"
-        row = int(np.prod(shape[1:])) * rows_per_chunk(shape)
-        values = spool.pieces(f"{prefix}/value", dtype, max(1, row))
+        rows = max(1, chunk_shape(shape)[0])
+        values = spool.pieces(f"{prefix}/value", dtype, max(1, rows * prod(shape[1:])))
         emitter.stream(f"{root}/value", shape, dtype, values)
-
-
-def rows_per_chunk(shape: tuple[int, ...]) -> int:
-    """Return how many leading rows a chunk of such a dataset holds."""
-    from spectrakit.store.emit import chunk_shape
-
-    return max(1, chunk_shape(shape)[0])
-
-
-def domain(spectrum: Spectrum) -> str:
-    """Return ``time`` for free induction decays and chromatograms, else ``frequency``."""
-    return "time" if spectrum.axis.unit in TIME_UNITS else "frequency"
-
-
-def default_block(spectrum: Spectrum, kind: tuple[str, int]) -> str:
-    """Return the modality's name, with a suffix for what is unusual in it.
-
-    Peaks of an optical or NMR spectrum, a mass chromatogram, complex and time-domain data each
-    have a block of their own, whatever order they arrive in.
-    """
-    usual = "peaks" if spectrum.modality == "msms" else "trace"
-    words = [str(spectrum.modality)]
-    if kind[0] == "plane":
-        words.append("2d")
-    elif kind[0] != usual:
-        words.append(kind[0])
-    if domain(spectrum) == "time":
-        words.append("time")
-    if kind[1] > 1:
-        words.append("complex" if kind[1] == 2 else "hypercomplex")
-    return "-".join(words)
 
 
 def refuse_misfit(block: BlockWriter, spectrum: Spectrum, kind: tuple[str, int]) -> UsageError:
@@ -339,7 +272,7 @@ def refuse_misfit(block: BlockWriter, spectrum: Spectrum, kind: tuple[str, int])
 
 def _axis_key(values: NDArray[Any]) -> bytes:
     data = np.ascontiguousarray(values, "<f8")
-    return hashlib.blake2b(memoryview(data).cast("B"), digest_size=16).digest()
+    return hashlib.blake2b(data.view(np.uint8).data, digest_size=16).digest()
 
 
 def _all(spool: Spool, key: str) -> NDArray[np.int64]:

@@ -31,8 +31,10 @@ def chunk_shape(shape: Sequence[int]) -> tuple[int, ...]:
         return (min(CHUNK, shape[0]),)
     if len(shape) == 4:  # planes of a two-dimensional experiment
         return (1, min(128, shape[1]), min(128, shape[2]), shape[3])
-    tail = shape[1:] if prod(shape[1:]) <= CHUNK else (max(1, CHUNK // prod(shape[2:])), *shape[2:])
-    return (min(shape[0], max(1, CHUNK // prod(tail))), *tail)
+    tail = tuple(shape[1:])
+    if prod(tail) > CHUNK:  # a long trace spans several chunks
+        tail = (max(1, CHUNK // prod(tail[1:])), *tail[1:])
+    return (min(shape[0], max(1, CHUNK // max(1, prod(tail)))), *tail)
 
 
 class Emitter:
@@ -87,7 +89,7 @@ class Emitter:
                 continue
             block = piece.reshape(-1, *shape[1:])
             dataset[row : row + len(block)] = block
-            digest.update(memoryview(piece).cast("B"))
+            digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
             row += len(block)
         if prod(shape) and row != shape[0]:
             raise RuntimeError(f"{path}: {row} rows written of {shape[0]}")

@@ -23,7 +23,7 @@ ENCODING_VERSION = "1.0"
 
 CHUNK = 16_384  # values; a random spectrum costs 0.8 ms, and 6.8 ms with 262,144
 CONTIGUOUS_BELOW = 4096  # bytes; smaller datasets are neither chunked nor compressed
-GZIP_LEVEL = 1  # on MassBank 2 % larger than level 4, and twice as fast
+GZIP_LEVEL = 1  # MassBank: 3.4 % larger than level 4, written 1.14 times as fast
 COMPRESSIONS = ("gzip", "none")
 
 ENCODINGS = ("ragged", "grid", "shared-axis", "grid2d")

@@ -42,7 +42,7 @@ class Spool:
     """Appendable columns by key; ``close`` frees them."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=folder)  # noqa: SIM115 -- closed by close()
+        self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115 -- closed by close()
         self._end = 0
         self._columns: defaultdict[str, Spooled] = defaultdict(Spooled)
 
@@ -53,7 +53,7 @@ class Spool:
             data, dtype, count = memoryview(values), "|u1", len(values)
         else:
             flat = np.ascontiguousarray(values).reshape(-1)
-            data, dtype, count = memoryview(flat.view(np.uint8)), flat.dtype.str, flat.size
+            data, dtype, count = flat.view(np.uint8).data, flat.dtype.str, flat.size
         if not count:
             return
         self._file.write(data)
@@ -91,4 +91,5 @@ class Spool:
         return np.frombuffer(self._file.read(n_bytes), extent.dtype)
 
     def close(self) -> None:
+        """Free the columns."""
         self._file.close()

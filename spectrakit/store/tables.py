@@ -9,8 +9,8 @@ import numpy as np
 
 from spectrakit.errors import UsageError
 from spectrakit.spectrum import Molecule
-from spectrakit.store.emit import Emitter
-from spectrakit.store.layout import MOLECULES, TABLES, Column, link_name
+from spectrakit.store.emit import Emitter, column_attributes
+from spectrakit.store.layout import DTYPES, MOLECULES, TABLES, Column, link_name
 from spectrakit.store.spool import Spool
 from spectrakit.store.text import encode_texts
 
@@ -95,12 +95,12 @@ def emit_free(emitter: Emitter, path: str, values: Sequence[FreeValue]) -> None:
         return
     numbers = [value for value in present if isinstance(value, int | float)]
     integers = all(isinstance(value, int) for value in numbers)
-    largest = max((abs(value) for value in numbers if isinstance(value, int)), default=0)
-    if len(numbers) < len(present) or (not integers or len(present) < len(values)) and (
-        largest > EXACT_INTEGER
-    ) or largest >= 1 << 63:
+    whole = integers and len(present) == len(values)
+    limit = (1 << 63) - 1 if whole else EXACT_INTEGER
+    exact = all(abs(value) <= limit for value in numbers if isinstance(value, int))
+    if len(numbers) < len(present) or not exact:
         emitter.texts(path, ["" if value is None else str(value) for value in values])
-    elif integers and len(present) == len(values):
+    elif whole:
         emitter.array(path, np.array(values, "<i8"))
     else:
         emitter.array(path, np.array([nan if v is None else v for v in values], "<f8"))
@@ -166,9 +166,6 @@ def emit_spooled(
 
     A column that was never spooled, and a text column without a single byte, is left out.
     """
-    from spectrakit.store.emit import column_attributes
-    from spectrakit.store.layout import DTYPES
-
     path, key = f"{group}/{column.name}", f"{prefix}/{column.name}"
     if column.kind == "text":
         n_bytes = spool.count(f"{key}/bytes")

@@ -1,6 +1,7 @@
 """Text columns as one blob of UTF-8 bytes and the positions where each text begins."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,8 @@ def decode_texts(blob: bytes, starts: Positions) -> list[str]:
         return [""] * (len(bounds) - 1)
     if blob.isascii():
         whole = blob.decode("ascii")
-        return [whole[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
-    return [
-        blob[a:b].decode("utf-8", "surrogatepass")
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+        return [whole[a:b] for a, b in pairwise(bounds)]
+    return [blob[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(bounds)]
 
 
 def as_objects(texts: Sequence[str]) -> NDArray[Any]:

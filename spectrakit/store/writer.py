@@ -16,9 +16,10 @@ from spectrakit import __version__
 from spectrakit.atomic import part_path, publish, unwritable
 from spectrakit.errors import UsageError
 from spectrakit.spectrum import Axis, Molecule, Spectrum
-from spectrakit.store.blockwriter import BlockWriter, default_block, refuse_misfit, shape_kind
+from spectrakit.store.blockwriter import BlockWriter, refuse_misfit
 from spectrakit.store.digest import content_digest
 from spectrakit.store.emit import Emitter, set_attribute
+from spectrakit.store.kinds import default_block, shape_kind
 from spectrakit.store.layout import (
     COMPRESSIONS,
     CONTIGUOUS_BELOW,
@@ -61,9 +62,7 @@ class StoreWriter:
         self, path: Path, *, compression: str = "gzip", history: Mapping[str, Any] | None = None
     ) -> None:
         if compression not in COMPRESSIONS:
-            raise UsageError(
-                f"unknown compression '{compression}'.", hint="Use 'gzip' or 'none'."
-            )
+            raise UsageError(f"unknown compression '{compression}'.", hint="Use 'gzip' or 'none'.")
         self.path = Path(path)
         self._compression = compression
         self._history: list[str] = []
@@ -186,9 +185,7 @@ class StoreWriter:
             tried = f"{name}-{number}"
         return tried, None
 
-    def add_sample(
-        self, id: str, group: str = "", split: str = "", **columns: FreeValue
-    ) -> int:
+    def add_sample(self, id: str, group: str = "", split: str = "", **columns: FreeValue) -> int:
         """Add a sample, or what is not known of it yet, and return its row.
 
         Raises:
@@ -300,5 +297,7 @@ class StoreWriter:
     def _emit_sources(self) -> None:
         if self._sources:
             self._emitter.group("/sources", {"n": len(self._sources)})
-            for column, values in zip(SOURCES, zip(*self._sources, strict=True), strict=True):
+            paths, *others = zip(*self._sources, strict=True)
+            self._emitter.texts("/sources/path", paths)
+            for column, values in zip(SOURCES[1:], others, strict=True):
                 self._emitter.column(f"/sources/{column.name}", column, values)

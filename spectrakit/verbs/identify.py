@@ -1,7 +1,7 @@
 """``identify``: spectra in, ranked compounds out, every spectrum accounted for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from spectrakit.accounting import InputAccount, Summary, file_sha256
 from spectrakit.errors import InputError, MismatchError, SpectrakitError, UsageError
 from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
+from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.jobs import Done, Ledger, run_files
 from spectrakit.log import progress, say
 from spectrakit.output import open_records
@@ -31,7 +32,9 @@ class FileHits:
     about: list[dict[str, Any]]
 
 
-def identify_file(path: Path, settings: EngineSettings, fdr: float | None) -> FileHits:
+def identify_file(
+    path: Path, settings: EngineSettings, fdr: float | None, where: tuple[Condition, ...] = ()
+) -> FileHits:
     """Search the spectra of one file.
 
     Raises:
@@ -41,7 +44,7 @@ def identify_file(path: Path, settings: EngineSettings, fdr: float | None) -> Fi
     account = InputAccount(str(path))
     centroid = Centroider()
     queries = searchable(
-        read_spectra(path, account),
+        selected(read_spectra(path, account), where, account),
         account,
         centroid,
         survey_scans=_is_electron_ionisation(path, engine),
@@ -91,25 +94,28 @@ def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
 
 def identify(
     inputs: Sequence[str],
-    out: Path,
+    out: str | Path,
     *,
     libraries: Sequence[str] = (),
     settings: EngineSettings,
     record_format: str = "tsv",
     jobs: int = 1,
     fdr: float | None = None,
+    where: Sequence[str] = (),
     summary: Summary,
 ) -> None:
     """Identify every spectrum of the inputs and write the records.
 
     Args:
         inputs: files, folders, globs, ``@list.txt`` or ``-``.
-        out: a file or ``-`` for all records, or a folder for one file of records per input.
+        out: a file or ``-`` for all records; an existing folder, or a name that ends in a
+            slash, takes one file of records for each input.
         libraries: names or paths; none: every installed library; ``none``: no library.
         settings: what decides the answers; its ``libraries`` are filled in here.
         record_format: ``tsv`` or ``jsonl``.
         jobs: files worked on at the same time.
         fdr: keep only spectra whose best hit has at most this q-value.
+        where: ``COLUMN=VALUE`` that a spectrum must have to be searched.
         summary: filled with accounts, outputs and errors.
 
     Raises:
@@ -117,13 +123,24 @@ def identify(
         MismatchError: nothing in the inputs can be searched.
     """
     paths = expand_inputs(inputs)
-    settings = _with_libraries(settings, spectral_words(list(libraries)))
+    settings = replace(settings, libraries=tuple(spectral_words(list(libraries))))
     engine = open_engine(settings)  # a wrong name is said before any file is read
     summary.library = engine.about
     _say_licences(engine)
-    work = partial(identify_file, settings=settings, fdr=fdr)
-    if str(out) != "-" and (out.is_dir() or str(out).endswith(("/", "\\"))):
-        _into_folder(work, paths, out, settings, record_format, jobs, fdr, summary)
+    conditions = parse_where(where)
+    work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
+    is_folder = str(out).endswith(("/", "\\")) or Path(out).is_dir()
+    out = Path(out)
+    if is_folder:
+        parameters = {
+            "version": __version__,
+            "format": record_format,
+            "fdr": fdr,
+            "where": list(where),
+            "library_digests": [a.get("digest", "") for a in summary.library],
+            **asdict(settings),
+        }
+        _into_folder(work, paths, out, parameters, record_format, jobs, summary)
     else:
         _refuse_own_input(out, paths)
         with open_records(out, record_format, COLUMNS) as write:
@@ -135,10 +152,6 @@ def identify(
         if str(out) != "-":
             summary.outputs.append(str(out))
     _fail_if_any(summary)
-
-
-def _with_libraries(settings: EngineSettings, words: Sequence[str]) -> EngineSettings:
-    return EngineSettings(**{**asdict(settings), "libraries": tuple(words)})
 
 
 def _each(
@@ -169,10 +182,9 @@ def _into_folder(
     work: Callable[[Path], FileHits],
     paths: Sequence[Path],
     folder: Path,
-    settings: EngineSettings,
+    parameters: dict[str, Any],
     record_format: str,
     jobs: int,
-    fdr: float | None,
     summary: Summary,
 ) -> None:
     try:
@@ -182,13 +194,6 @@ def _into_folder(
             f"{folder}: cannot be made: {error.strerror}.", hint="Choose another --out."
         ) from error
     names = _output_names(paths, record_format)
-    parameters = {
-        "version": __version__,
-        "format": record_format,
-        "fdr": fdr,
-        "library_digests": [a.get("digest", "") for a in summary.library],
-        **asdict(settings),
-    }
     ledger = Ledger.open(folder, parameters)
     todo: list[Path] = []
     for path in paths:

@@ -239,7 +239,7 @@ def tidy(scan: Scan) -> Scan:
 
 def truth_table(scans: list[Scan]) -> str:
     """Return the truth of every MS2 scan that can be identified or is a planned unknown."""
-    lines = ["spectrum\tinchikey\tmolecule\tname\tformula\tadduct\tknown\tpolarity\tnote"]
+    lines = ["spectrum\tinchikey\tmolecule\tname\tformula\tadduct\tknown\tpolarity\tnote\tsmiles"]
     for number, scan in enumerate(scans, start=1):
         if (truth := scan.truth) is not None:
             block = truth.inchikey[:14] or truth.name
@@ -247,7 +247,7 @@ def truth_table(scans: list[Scan]) -> str:
             note = "; ".join(part for part in ("synthetic", scan.note) if part)
             lines.append(
                 f"scan={number}\t{truth.inchikey}\t{block}\t{truth.name}\t{truth.formula}\t"
-                f"{truth.adduct}\t{int(truth.known)}\t{sign}\t{note}"
+                f"{truth.adduct}\t{int(truth.known)}\t{sign}\t{note}\t{truth.smiles}"
             )
     return "\n".join(lines) + "\n"
 

@@ -94,7 +94,7 @@ def spectrum_xml(scan: Scan, index: int, survey: int) -> str:
     precursor = precursor_xml(scan, survey) if scan.ms_level == 2 else ""
     return f"""<spectrum index="{index}" id="scan={index + 1}" defaultArrayLength="{len(mz)}">
 <referenceableParamGroupRef ref="{GROUPS[scan.ms_level, scan.polarity]}"/>{param(*shape)}\
-{param("MS:1000285", "total ion current", f"{sum(intensity):.1f}", COUNTS)}
+{param("MS:1000285", "total ion current", f"{sum(intensity):.1f}")}
 <scanList count="1">{param("MS:1000795", "no combination")}<scan>{start}</scan></scanList>
 {precursor}<binaryDataArrayList count="2">
 {binary(mz, "d", MZ_ARRAY)}{binary(intensity, "f", INTENSITY_ARRAY)}</binaryDataArrayList>
@@ -121,8 +121,6 @@ def head_xml(n_spectra: int) -> str:
 <fileDescription><fileContent>{levels[1]}{levels[2]}
 {synthetic}"authored by tests/data/make_sample.py from published fragment ions, not measured"/>
 </fileContent>
-<sourceFileList count="1"><sourceFile id="script" name="make_sample.py" location="tests/data">\
-{param("MS:1000776", "scan number only nativeID format")}</sourceFile></sourceFileList>
 </fileDescription>
 <referenceableParamGroupList count="{len(GROUPS)}">
 {groups}
@@ -136,7 +134,7 @@ def head_xml(n_spectra: int) -> str:
 <processingMethod order="1" softwareRef="make_sample">\
 {param("MS:1000544", "Conversion to mzML")}</processingMethod></dataProcessing>
 </dataProcessingList>
-<run id="synthetic_sample" defaultInstrumentConfigurationRef="IC1" defaultSourceFileRef="script">
+<run id="synthetic_sample" defaultInstrumentConfigurationRef="IC1">
 <spectrumList count="{n_spectra}" defaultDataProcessingRef="none">
 """
 

@@ -1,0 +1,88 @@
+"""``spectrakit library``."""
+
+from typing import Annotated
+
+import typer
+
+from spectrakit.cli import verb_group
+from spectrakit.cli.shared import (
+    STDOUT,
+    Format,
+    FormatOption,
+    OutOption,
+    SummaryOption,
+    accounted,
+)
+
+app = verb_group("Build and look after the libraries that identify searches.")
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the library.")]
+
+
+@app.command()
+def add(
+    name: NameArgument,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Spectra (mzML, MGF, MSP, a store), or one structure list "
+            "(CSV, TSV, SMILES, SDF).",
+        ),
+    ],
+    licence: Annotated[str, typer.Option(help="Licence of the whole, kept with it.")] = "",
+    attribution: Annotated[str, typer.Option(help="Whom to name when it is used.")] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a library of this name.")
+    ] = False,
+    summary: SummaryOption = None,
+) -> None:
+    """Build a searchable library from files and install it."""
+    from spectrakit.verbs.library import add as run
+
+    with accounted("library add", summary, name=name) as account:
+        run(
+            name,
+            inputs,
+            licence=licence,
+            attribution=attribution,
+            replace=replace,
+            summary=account,
+        )
+
+
+@app.command("list")
+def list_libraries(out: OutOption = STDOUT, record_format: FormatOption = Format.tsv) -> None:
+    """List the libraries that are installed or built in."""
+    from spectrakit.output import open_records
+    from spectrakit.verbs.library import LIST_COLUMNS, listing
+
+    with open_records(out, record_format.value, LIST_COLUMNS) as write:
+        for record in listing():
+            write(record)
+
+
+@app.command()
+def info(name: NameArgument, out: OutOption = STDOUT) -> None:
+    """Show counts, licence, attribution and sources of a library as JSON."""
+    from spectrakit.output import write_json
+    from spectrakit.verbs.library import info as run
+
+    write_json(out, run(name))
+
+
+@app.command()
+def check(name: NameArgument, out: OutOption = STDOUT) -> None:
+    """Verify that a library is whole; exit 3 says what is damaged."""
+    from spectrakit.output import write_json
+    from spectrakit.verbs.library import check as run
+
+    write_json(out, run(name))
+
+
+@app.command()
+def remove(name: NameArgument) -> None:
+    """Delete an installed library."""
+    from spectrakit.verbs.library import remove as run
+
+    run(name)

@@ -1,0 +1,103 @@
+"""What the manual pages say beyond the options: examples that were run, and notes."""
+
+EXAMPLES: dict[str, list[str]] = {
+    "convert": [
+        "spectrakit convert run.mzML -o run.h5",
+        "spectrakit convert runs/ -o stores/ --summary account.json",
+        "spectrakit convert library.msp.gz -o library.mgf",
+    ],
+    "identify": [
+        "spectrakit identify sample.mzML",
+        "spectrakit identify sample.mzML --library massbank --structures none --top 3",
+        "spectrakit identify runs/ -o hits/ --jobs 8 --summary account.json",
+        "spectrakit identify sample.mgf --search analogue --fdr 0.05",
+    ],
+    "library": [
+        "spectrakit library add massbank MassBank_NIST.msp.gz",
+        "spectrakit library add ours structures.csv --licence 'in house'",
+        "spectrakit library list",
+        "spectrakit library info massbank",
+        "spectrakit library check massbank",
+        "spectrakit library remove massbank",
+    ],
+    "store": [
+        "spectrakit store info run.h5",
+        "spectrakit store check run.h5",
+        "spectrakit store merge day1.h5 day2.h5 -o week.h5",
+        "spectrakit store dump run.h5 --format tsv",
+    ],
+    "evaluate": [
+        "spectrakit identify sample.mzML -o hits.tsv",
+        "spectrakit evaluate identify hits.tsv --truth truth.tsv",
+    ],
+}
+
+NOTES: dict[str, dict[str, str]] = {
+    "": {
+        "DESCRIPTION": (
+            "Records go to stdout or --out, everything for people to stderr. Every input "
+            "spectrum is accounted for: read = kept + dropped, with a reason for each drop, on "
+            "stderr and in the JSON of --summary.\n\nDefaults of options can be kept in a TOML "
+            "file, one table for each verb: the user's own config.toml, or --config FILE."
+        ),
+        "ENVIRONMENT": (
+            "SPECTRAKIT_HOME: the folder that holds libraries/, cache/ and config.toml instead "
+            "of the operating system's own places."
+        ),
+    },
+    "convert": {
+        "WHAT IS KEPT": (
+            "Every spectrum of every MS level, empty ones too, and everything the file says of "
+            "it. Spectra that cannot be read (NaN in the peaks, negative m/z, arrays that "
+            "disagree) are dropped and counted. Peaks are put in order of m/z."
+        ),
+    },
+    "identify": {
+        "WHAT IS SEARCHED": (
+            "MS2 spectra, and MS1 spectra of electron-ionisation data; the others are counted "
+            "with the reason. Profile spectra are centroided. Isolation windows wider than 4 Da "
+            "(DIA) are refused. Where the survey scan shows that the second isotope was "
+            "isolated, or another charge, that reading is tried beside the stated one."
+        ),
+        "COLUMNS": (
+            "file spectrum scan rt_seconds precursor_mz polarity rank name inchikey smiles "
+            "formula adduct mz_error_ppm method score matched_peaks probability q_value level "
+            "source source_id note. One row for each compound (first InChIKey block); a "
+            "searched spectrum without a hit has one row of rank 0.\n\nscore is the similarity "
+            "of the best library spectrum, or the fragmenter's score of a structure. "
+            "probability says how likely the compound is right; q_value, on rank 1, is the "
+            "share of wrong answers expected among the hits of the file that are at least as "
+            "probable."
+        ),
+        "LEVELS": (
+            "2a: unambiguous library match with the precursor (score at least 0.75, at least 3 "
+            "matched peaks or all the spectrum has, 0.05 ahead of the next compound, "
+            "probability at least 0.5). 3: other matches with fragments, analogues and "
+            "structures. 5: mass only. After Schymanski et al. 2014; level 1 needs an in-house "
+            "retention time and is never claimed."
+        ),
+        "STRUCTURES": (
+            "Without a library, candidates come from the HMDB tables inside pyopenms (free for "
+            "non-commercial use) by neutral mass over the usual adducts, or only the adduct that "
+            "the file states, and are ranked by a combinatorial fragmenter."
+        ),
+        "FOLDERS": (
+            "An existing folder as --out, or a name ending in '/', takes one file of hits for "
+            "each input and a ledger: a rerun goes on where a killed one stopped. A ledger of "
+            "other parameters is refused (exit 2)."
+        ),
+    },
+    "library": {
+        "FILES": (
+            "A library is one store, libraries/NAME.h5, with its search index inside; it "
+            "appears whole or not at all. Spectra without an InChIKey get one from their SMILES "
+            "or InChI; spectra without either are told apart by name."
+        ),
+    },
+    "evaluate": {
+        "TRUTH": (
+            "A TSV or CSV table with the columns spectrum and inchikey, and where there: "
+            "molecule, known (0 for unknowns), file."
+        ),
+    },
+}

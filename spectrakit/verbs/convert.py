@@ -1,0 +1,307 @@
+"""``convert``: spectra of any known format into stores, or out of them, every one accounted for."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectrakit import __version__
+from spectrakit.accounting import InputAccount, Summary, file_sha256
+from spectrakit.errors import InputError, SpectrakitError, UsageError
+from spectrakit.io import read_spectra
+from spectrakit.io.inputs import expand_inputs
+from spectrakit.io.select import Condition, parse_where, selected
+from spectrakit.io.streams import on_disk
+from spectrakit.io.writers import export_suffix, write_spectra
+from spectrakit.jobs import Ledger, run_files
+from spectrakit.log import progress, say
+from spectrakit.output import complain
+from spectrakit.spectrum import Spectrum
+from spectrakit.verbs.sheets import SampleSheet, TargetTable
+
+if TYPE_CHECKING:
+    from spectrakit.store import StoreWriter
+
+STORE = "h5"
+SUFFIXES = {"h5": ".h5", "mzml": ".mzML", "mgf": ".mgf", "msp": ".msp"}
+_TRACE = "a trace, which has no peak list"
+_NOT_KEPT = "a field that a store cannot hold"
+_EVERY = 256  # spectra between two looks at the progress bar
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What is to be done with each file; the same for all of them."""
+
+    kind: str  # h5, mzml, mgf or msp
+    compression: str = "gzip"
+    where: tuple[Condition, ...] = ()
+    samples: SampleSheet | None = None
+    targets: TargetTable | None = None
+
+    def history(self) -> dict[str, Any]:
+        """Return the record that goes into a store: what was done, no time, no path."""
+        record: dict[str, Any] = {"command": "convert", "version": __version__}
+        if self.where:
+            record["where"] = [f"{c.column}={c.value}" for c in self.where]
+        return record
+
+
+def convert(
+    inputs: Sequence[str],
+    out: Path | str,
+    *,
+    output_format: str | None = None,
+    compression: str = "gzip",
+    where: Sequence[str] = (),
+    samples: Path | None = None,
+    targets: Path | None = None,
+    jobs: int = 1,
+    summary: Summary,
+) -> None:
+    """Convert every spectrum of the inputs; 0 peaks and all MS levels are kept.
+
+    Args:
+        inputs: files, folders, globs, ``@list.txt`` or ``-``.
+        out: a file for all inputs together, or a folder (one that is there, or text that ends
+            in a slash) for one file per input.
+        output_format: ``h5``, ``mzml``, ``mgf`` or ``msp``; else the suffix of ``out`` says it,
+            and a folder gets stores.
+        compression: ``gzip`` or ``none``, of stores.
+        where: ``COLUMN=VALUE`` that a spectrum must have to be converted.
+        samples: sheet with the sample of each file.
+        targets: table with the properties of each sample.
+        jobs: files worked on at the same time (folders only).
+        summary: filled with accounts, outputs and errors.
+
+    Raises:
+        UsageError: an output is an input, two inputs would share an output, or unknown formats.
+        InputError: an input could not be read to its end (after the good ones were finished),
+            or the output cannot be written.
+    """
+    is_folder = Path(out).is_dir() or str(out).endswith(("/", "\\"))
+    out = Path(out)
+    kind = output_format or (STORE if is_folder else _kind_of(out))
+    what = Conversion(
+        kind=kind,
+        compression=compression,
+        where=parse_where(where),
+        samples=SampleSheet.read(samples) if samples else None,
+        targets=TargetTable.read(targets) if targets else None,
+    )
+    if (samples or targets) and kind != STORE:
+        raise UsageError(
+            "--samples and --targets go into a store.", hint="Give --out a name ending in .h5."
+        )
+    paths = expand_inputs(inputs)
+    if what.samples is not None:
+        what.samples.say_unmatched(paths)
+    if is_folder:
+        _into_folder(paths, out, what, jobs, summary)
+    else:
+        _refuse_own_input(out, paths)
+        _into_one(paths, out, what, summary)
+    if summary.errors:
+        raise InputError(
+            f"{len(summary.errors)} of {len(summary.inputs)} inputs could not be read.",
+            hint="The others are finished; the errors are above.",
+        )
+
+
+def _kind_of(out: Path) -> str:
+    if out.suffix.lower() in (".h5", ".hdf5"):
+        return STORE
+    return export_suffix(out)[1:]
+
+
+def _into_one(paths: Sequence[Path], out: Path, what: Conversion, summary: Summary) -> None:
+    """Put all inputs into one file; those that cannot be read to their end are left out."""
+    good: dict[Path, InputAccount] = {}
+    for path in paths:
+        account = summary.open_input(path)
+        try:
+            if len(paths) > 1:  # a file that breaks off late must not leave its beginning behind
+                for _ in read_spectra(path, InputAccount(str(path))):
+                    pass
+            good[path] = account
+        except InputError as error:
+            _note_error(summary, error)
+    if not good:
+        return
+    with progress("convert", None, "spectra") as advance:
+        try:
+            _write(list(good), list(good.values()), out, what, advance)
+        except SpectrakitError as error:
+            for account in good.values():  # nothing of them is anywhere
+                account.kept = 0
+                account.dropped.clear()
+            summary.errors.append(str(error))
+            raise
+    summary.outputs.append(str(out))
+
+
+def _into_folder(
+    paths: Sequence[Path], folder: Path, what: Conversion, jobs: int, summary: Summary
+) -> None:
+    """Give each input a file of its own; a ledger lets a rerun skip what is done."""
+    names = _output_names(paths, folder, what.kind)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be made: {error.strerror}.", hint="Choose another --out."
+        ) from error
+    parameters = what.history() | {"kind": what.kind, "compression": what.compression}
+    for name, table in (("samples", what.samples), ("targets", what.targets)):
+        parameters[name] = "" if table is None else table.sha256
+    ledger = Ledger.open(folder, parameters)
+    todo: list[Path] = []
+    for path in paths:
+        entry = ledger.done(path, file_sha256(path)) if path.is_file() else None
+        if entry is None:
+            todo.append(path)
+            continue
+        summary.inputs.append(InputAccount.from_json(entry["account"]))
+        summary.outputs.append(str(folder / entry["output"]))
+    if len(todo) < len(paths):
+        say(f"{len(paths) - len(todo)} files were done before and are skipped")
+    work = partial(convert_file, folder=folder, names=names, what=what)
+    with progress("convert", len(todo), "files") as advance:
+        for done in run_files(work, todo, jobs):
+            advance(1)
+            if done.result is not None:
+                summary.inputs.append(done.result)
+                target = folder / names[done.path]
+                ledger.add(done.path, target.name, done.result.as_json())
+                summary.outputs.append(str(target))
+            elif done.error is not None:
+                summary.open_input(done.path)
+                if len(paths) == 1 or not isinstance(done.error, InputError):
+                    summary.errors.append(str(done.error))
+                    raise done.error
+                _note_error(summary, done.error)
+
+
+def convert_file(
+    path: Path, folder: Path, names: dict[Path, str], what: Conversion
+) -> InputAccount:
+    """Convert one file into a file of its own and return its account.
+
+    Raises:
+        InputError: the file cannot be read to its end; nothing is written then.
+    """
+    account = InputAccount(str(path))
+    _write([path], [account], folder / names[path], what, lambda n: None)
+    return account
+
+
+def _write(
+    paths: Sequence[Path],
+    accounts: Sequence[InputAccount],
+    target: Path,
+    what: Conversion,
+    advance: Any,
+) -> None:
+    if what.kind != STORE:
+        write_spectra(target, _exported(paths, accounts, what, advance), what.kind)
+        return
+    from spectrakit.store import StoreWriter
+
+    samples: set[str] = set()
+    with StoreWriter(target, compression=what.compression, history=what.history()) as writer:
+        for path, account in zip(paths, accounts, strict=True):
+            _store_file(writer, path, account, what, advance, samples)
+        if what.targets is not None:
+            what.targets.add_to(writer, samples)
+
+
+def _store_file(
+    writer: "StoreWriter",
+    path: Path,
+    account: InputAccount,
+    what: Conversion,
+    advance: Any,
+    samples: set[str],
+) -> None:
+    spectra = read_spectra(path, account)
+    n_bytes = on_disk(path).stat().st_size
+    source = writer.add_source(str(path), account.sha256, n_bytes, account.format)
+    if what.samples is not None:
+        what.samples.add_to(writer, path)
+    for spectrum in _with_sample(selected(spectra, what.where, account), path, what):
+        try:
+            writer.add(spectrum, source=source)
+        except InputError:
+            account.drop(_NOT_KEPT)
+            continue
+        samples.add(spectrum.sample)
+        account.keep()
+        if account.kept % _EVERY == 0:
+            advance(_EVERY)
+
+
+def _exported(
+    paths: Sequence[Path], accounts: Sequence[InputAccount], what: Conversion, advance: Any
+) -> Iterator[Spectrum]:
+    for path, account in zip(paths, accounts, strict=True):
+        for spectrum in selected(read_spectra(path, account), what.where, account):
+            if spectrum.is_trace:
+                account.drop(_TRACE)
+                continue
+            yield spectrum
+            account.keep()
+            if account.kept % _EVERY == 0:
+                advance(_EVERY)
+
+
+def _with_sample(spectra: Iterator[Spectrum], path: Path, what: Conversion) -> Iterator[Spectrum]:
+    """Name the sample: what the sheet says, else what the file says, else the file's stem."""
+    listed = what.samples.sample_of(path) if what.samples is not None else ""
+    stem = stem_of(path)
+    for spectrum in spectra:
+        sample = listed or spectrum.sample or stem
+        yield spectrum if sample == spectrum.sample else replace(spectrum, sample=sample)
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a file without its suffix and packing: ``run7`` of ``run7.mzML.gz``."""
+    name = path.name
+    for packing in (".gz", ".bz2"):
+        if name.lower().endswith(packing):
+            name = name[: -len(packing)]
+    return Path(name).stem if str(path) != "-" else "stdin"
+
+
+def _output_names(paths: Sequence[Path], folder: Path, kind: str) -> dict[Path, str]:
+    names: dict[Path, str] = {}
+    taken: dict[str, Path] = {}
+    for path in paths:
+        name = stem_of(path) + SUFFIXES[kind]
+        if name.lower() in taken:
+            raise UsageError(
+                f"{path} and {taken[name.lower()]} would both be written to {name}.",
+                hint="Convert them into different folders, or rename one.",
+            )
+        taken[name.lower()] = path
+        names[path] = name
+        _refuse_own_input(folder / name, paths)
+    return names
+
+
+def _refuse_own_input(out: Path, paths: Sequence[Path]) -> None:
+    if not out.exists():
+        return
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if out.samefile(on_disk(path)):
+                raise UsageError(
+                    f"{out}: is an input and the output.", hint="Choose another --out."
+                )
+
+
+def _note_error(summary: Summary, error: InputError) -> None:
+    """Show the error of one file; the others go on."""
+    summary.errors.append(str(error))
+    complain(f"spectrakit: error: {error}\n  {error.hint}".rstrip())

@@ -1,0 +1,265 @@
+"""``library``: build, list, inspect, check and remove the libraries that ``identify`` searches."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectrakit.accounting import Summary, file_sha256
+from spectrakit.errors import InputError, SpectrakitError, UsageError
+from spectrakit.io import read_spectra
+from spectrakit.io.inputs import expand_inputs
+from spectrakit.log import progress, say
+from spectrakit.search.libraries import (
+    check_name,
+    installed,
+    kind_of,
+    libraries_folder,
+    library_path,
+)
+from spectrakit.search.library import INDEX_NAME, LibraryBuilder, SpectralLibrary
+from spectrakit.search.structure_sources import BUILT_IN, load_structures
+from spectrakit.search.structures import STRUCTURE_INDEX, StructureTable
+from spectrakit.spectrum import Molecule
+from spectrakit.store import Store, StoreWriter
+
+STRUCTURE_SUFFIXES = {".csv", ".tsv", ".smi", ".smiles", ".sdf", ".sd"}
+LIST_COLUMNS = ("name", "kind", "spectra", "compounds", "bytes", "licence")
+
+
+def add(
+    name: str,
+    inputs: Sequence[str],
+    *,
+    licence: str = "",
+    attribution: str = "",
+    replace: bool = False,
+    summary: Summary,
+) -> Path:
+    """Build a library and install it under ``name``.
+
+    Spectrum files (any that ``convert`` reads) make a spectral library; CSV, TSV, SMILES and
+    SDF files make a structure list. The library appears whole or not at all.
+
+    Raises:
+        UsageError: a name that is not allowed or taken, or both kinds of files at once.
+        InputError: a file that cannot be read, or nothing to search in any of them.
+    """
+    check_name(name)
+    target = libraries_folder() / f"{name}.h5"
+    if target.exists() and not replace:
+        raise UsageError(
+            f"library '{name}' is installed already.",
+            hint="Remove it first, choose another name, or say --replace.",
+        )
+    lists = [Path(word) for word in inputs if is_structure_list(Path(word))]
+    others = [word for word in inputs if not is_structure_list(Path(word))]
+    if lists and others:
+        raise UsageError(
+            f"{lists[0]} is a structure list, {others[0]} is not.",
+            hint="Build one library of each kind.",
+        )
+    paths = lists or expand_inputs(others)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{target.parent}: cannot be made: {error.strerror}.", hint="Set SPECTRAKIT_HOME."
+        ) from error
+    about = {"licence": licence, "attribution": attribution}
+    if lists:
+        _add_structures(target, lists, about, summary)
+    else:
+        _add_spectra(name, target, paths, about, summary)
+    summary.outputs.append(str(target))
+    return target
+
+
+def is_structure_list(path: Path) -> bool:
+    """Say by its name whether a file is a list of structures."""
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".bz2")]
+    return bool(suffixes) and suffixes[-1] in STRUCTURE_SUFFIXES
+
+
+def _add_spectra(
+    name: str, target: Path, paths: Sequence[Path], about: dict[str, Any], summary: Summary
+) -> None:
+    builder = LibraryBuilder(name)
+    with StoreWriter(target, history={"command": "library add", "name": name}) as writer:
+        with progress("library add", None, "spectra") as advance:
+            for path in paths:
+                account = summary.open_input(path)
+                spectra = read_spectra(path, account)
+                source = writer.add_source(
+                    str(path), account.sha256, path.stat().st_size, account.format
+                )
+                for spectrum in spectra:
+                    if spectrum.is_trace:
+                        account.drop("not a mass spectrum")
+                        continue
+                    writer.add(spectrum, source=source)
+                    builder.add(spectrum)
+                    account.keep()
+                    advance(1)
+        kept = sum(account.kept for account in summary.inputs)
+        if not kept:
+            raise InputError(
+                f"{paths[0]}: no spectrum to put into a library.", hint="Check the file."
+            )
+        library = builder.finish()
+        licences = {key or "not stated": n for key, n in sorted(builder.licences.items())}
+        counts = {"spectra": kept, "compounds": len(library.index.compounds)}
+        writer.add_index(
+            INDEX_NAME,
+            library.arrays(),
+            {**library.attrs(), **about, **counts, "licences": licences},
+        )
+
+
+def _add_structures(
+    target: Path, paths: Sequence[Path], about: dict[str, Any], summary: Summary
+) -> None:
+    if len(paths) > 1:
+        raise UsageError(
+            f"{len(paths)} structure lists for one library.", hint="Give one file, or join them."
+        )
+    (path,) = paths
+    account = summary.open_input(path)
+    table = load_structures(path)
+    counted = table.account()
+    account.sha256, account.format = file_sha256(path), counted.format
+    account.kept, account.dropped = counted.kept, counted.dropped
+    with StoreWriter(target, history={"command": "library add"}) as writer:
+        writer.add_source(str(path), account.sha256, path.stat().st_size, account.format)
+        for molecule in _molecules(table):
+            writer.add_molecule(molecule)
+        attrs = {**table.attrs(), **about, "compounds": len(table)}
+        writer.add_index(STRUCTURE_INDEX, {**table.arrays()}, attrs)
+
+
+def _molecules(table: StructureTable) -> Iterator[Molecule]:
+    columns = {name: table.text[name].between(0, len(table)) for name in table.text}
+    for row in range(len(table)):
+        yield Molecule(
+            name=columns["name"][row],
+            inchikey=columns["inchikey"][row] or columns["inchikey14"][row],
+            smiles=columns["smiles"][row],
+            inchi=columns["inchi"][row],
+            formula=columns["formula"][row],
+            exact_mass=float(table.exact_mass[row]),
+        )
+
+
+def info(name: str) -> dict[str, Any]:
+    """Return what there is to know of a library: counts, licences, attribution, sources.
+
+    Raises:
+        UsageError: no such library.
+        InputError: its file cannot be read.
+    """
+    if name in BUILT_IN and name not in installed():
+        table = load_structures(name)
+        return {
+            "name": name,
+            "kind": "structures",
+            "compounds": len(table),
+            "spectra": 0,
+            "bytes": 0,
+            "licence": table.about.get("license", ""),
+            "attribution": "Wishart et al., Human Metabolome Database; tables in pyopenms",
+            "release": table.about.get("release", ""),
+            "dropped": table.about.get("dropped", {}),
+        }
+    path = library_path(name)
+    kind = kind_of(path)
+    with Store(path) as store:
+        attrs = store.index_attrs(INDEX_NAME if kind == "spectra" else STRUCTURE_INDEX)
+        sources = {column: list(map(str, values)) for column, values in store.sources.items()}
+        known: dict[str, Any] = {
+            "name": name,
+            "kind": kind,
+            "spectra": int(attrs.get("spectra", 0)),
+            "compounds": int(attrs.get("compounds", 0)),
+            "bytes": path.stat().st_size,
+            "licence": attrs.get("licence", ""),
+            "attribution": attrs.get("attribution", ""),
+            "licences": attrs.get("licences", {}),
+            "digest": store.digest,
+            "path": str(path),
+            "sources": sources,
+        }
+    if not known["licence"]:
+        known["licence"] = ", ".join(known["licences"])
+    return known
+
+
+def listing() -> Iterator[dict[str, Any]]:
+    """Yield one record for each library, the built-in ones last.
+
+    A library that cannot be read is listed with the reason, so that it can be removed.
+    """
+    for name in installed():
+        try:
+            yield {column: info(name).get(column) for column in LIST_COLUMNS}
+        except SpectrakitError as error:
+            yield {"name": name, "kind": f"unreadable: {error}"}
+    for name in BUILT_IN:
+        yield {
+            "name": name,
+            "kind": "structures (built in)",
+            "licence": "free for non-commercial use",
+        }
+
+
+def check(name: str) -> dict[str, Any]:
+    """Verify a library: its store whole and undamaged, its index fitting its spectra.
+
+    Raises:
+        UsageError: no such library.
+        InputError: something is damaged; the message says what.
+    """
+    from spectrakit.store.check import problems
+
+    path = library_path(name)
+    for problem in problems(path):
+        raise InputError(problem, hint=f"Remove library '{name}' and build it again.")
+    with Store(path) as store:
+        attrs = store.index_attrs(INDEX_NAME)
+        if attrs:
+            library = SpectralLibrary.from_arrays(name, store.index(INDEX_NAME), attrs)
+            rows = np.sort(np.asarray(library.index.store_row))
+            if not np.array_equal(rows, np.arange(len(store))):
+                raise InputError(
+                    f"{path}: the index does not hold every spectrum once.",
+                    hint="Build the library again.",
+                )
+            return {"name": name, "kind": "spectra", "spectra": len(store), "whole": True}
+        attrs = store.index_attrs(STRUCTURE_INDEX)
+        if attrs:
+            table = StructureTable.from_arrays(store.index(STRUCTURE_INDEX), attrs, place=str(path))
+            return {"name": name, "kind": "structures", "compounds": len(table), "whole": True}
+    raise InputError(f"{path}: holds no search index.", hint="Build the library again.")
+
+
+def remove(name: str) -> Path:
+    """Delete an installed library.
+
+    Raises:
+        UsageError: no such library.
+        InputError: the file cannot be deleted.
+    """
+    if name in BUILT_IN and name not in installed():
+        raise UsageError(
+            f"library '{name}' is built in and cannot be removed.",
+            hint="Leave it out with `--structures none`.",
+        )
+    path = library_path(name)
+    try:
+        path.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be removed: {error.strerror}.", hint="Check its permissions."
+        ) from error
+    say(f"removed {path}")
+    return path

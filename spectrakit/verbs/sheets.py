@@ -1,0 +1,176 @@
+"""Tables that a lab keeps beside its spectra: samples of files, and properties of samples."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectrakit.accounting import file_sha256
+from spectrakit.errors import InputError, UsageError, did_you_mean
+from spectrakit.log import say
+
+if TYPE_CHECKING:
+    from spectrakit.store import StoreWriter
+
+_SHEET_COLUMNS = ("file", "sample", "type", "batch", "order")
+_UNIT = re.compile(r"(.+?)\s*(?:\[(.*)\]|\((.*)\))")
+
+
+def _read_table(path: Path, first: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the header and the rows of a CSV or TSV file whose header has ``first``.
+
+    Raises:
+        InputError: missing, not UTF-8 text, or a row longer than the header.
+        UsageError: no column ``first``.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: is no text in UTF-8.", hint="Save the table as UTF-8."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror or error}.", hint="Check the path."
+        ) from error
+    lines = text.splitlines()
+    head = lines[0] if lines else ""
+    delimiter = max(("\t", ";", ","), key=head.count)
+    reader = csv.DictReader(lines, delimiter=delimiter)
+    header = [name.strip() for name in reader.fieldnames or []]
+    if first not in [name.lower() for name in header]:
+        raise UsageError(
+            f"{path}: has no column '{first}'. {did_you_mean(first, header)}".rstrip(),
+            hint=f"The first line must name the columns, '{first}' among them.",
+        )
+    rows: list[dict[str, str]] = []
+    for number, row in enumerate(reader, 2):
+        if None in row:
+            raise InputError(
+                f"{path}: line {number} has more cells than the header.",
+                hint="Quote cells that hold the separator.",
+            )
+        rows.append({str(k).strip(): (v or "").strip() for k, v in row.items()})
+    return header, rows
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSheet:
+    """Which sample each file is, its type (sample, QC, blank), batch and order of injection."""
+
+    path: Path
+    sha256: str
+    rows: dict[str, dict[str, str]]  # by file name, lower case
+
+    @classmethod
+    def read(cls, path: Path) -> "SampleSheet":
+        """Read a CSV or TSV table with the columns file, sample, type, batch, order.
+
+        Raises:
+            InputError: it cannot be read, or names a file twice.
+            UsageError: it has no column ``file``.
+        """
+        _, rows = _read_table(path, "file")
+        found: dict[str, dict[str, str]] = {}
+        for row in rows:
+            low = {key.lower(): value for key, value in row.items()}
+            name = _file_key(low["file"])
+            if not name:
+                continue
+            if name in found:
+                raise InputError(
+                    f"{path}: names the file '{low['file']}' twice.", hint="Remove one line."
+                )
+            found[name] = low
+        return cls(path, file_sha256(path), found)
+
+    def _row(self, path: Path) -> dict[str, str]:
+        name = path.name.lower()
+        return self.rows.get(name) or self.rows.get(_stem(name)) or {}
+
+    def sample_of(self, path: Path) -> str:
+        """Return the sample of a file; empty when the sheet does not say."""
+        return self._row(path).get("sample", "")
+
+    def add_to(self, writer: "StoreWriter", path: Path) -> None:
+        """Write what the sheet says of this file's sample into a store."""
+        row = self._row(path)
+        if not row.get("sample"):
+            return
+        free = {k: v for k, v in row.items() if k not in ("file", "sample", "group", "split") and v}
+        order = free.get("order", "")
+        columns: dict[str, str | float] = {**free}
+        if order:
+            try:
+                columns["order"] = float(order)
+            except ValueError:
+                columns["order"] = nan
+        writer.add_sample(
+            row["sample"], group=row.get("group", ""), split=row.get("split", ""), **columns
+        )
+
+    def say_unmatched(self, paths: Sequence[Path]) -> None:
+        """Tell the person which inputs the sheet does not name."""
+        missing = [path.name for path in paths if not self.sample_of(path)]
+        if missing:
+            shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+            say(f"{self.path}: names no sample for {len(missing)} of {len(paths)} inputs: {shown}")
+
+
+def _file_key(text: str) -> str:
+    return text.replace("\\", "/").rsplit("/", 1)[-1].lower()
+
+
+def _stem(name: str) -> str:
+    return Path(name.removesuffix(".gz").removesuffix(".bz2")).stem
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTable:
+    """Reference values: one row for each sample, one column for each property."""
+
+    path: Path
+    sha256: str
+    values: list[tuple[str, str, float, str]]  # sample, property, value, unit
+
+    @classmethod
+    def read(cls, path: Path) -> "TargetTable":
+        """Read a CSV or TSV table with a column ``sample`` and others such as ``moisture [%]``.
+
+        Raises:
+            InputError: it cannot be read, or a cell is no number.
+            UsageError: it has no column ``sample``.
+        """
+        header, rows = _read_table(path, "sample")
+        key = next(name for name in header if name.lower() == "sample")
+        values: list[tuple[str, str, float, str]] = []
+        for number, row in enumerate(rows, 2):
+            for name in header:
+                cell = row.get(name, "")
+                if name == key or cell.lower() in ("", "na", "nan", "n/a"):
+                    continue
+                try:
+                    value = float(cell)
+                except ValueError:
+                    value = nan
+                if not isfinite(value):
+                    raise InputError(
+                        f"{path}: line {number}, column '{name}': '{cell}' is no number.",
+                        hint="Leave the cell empty where the value is not known.",
+                    )
+                match = _UNIT.fullmatch(name)
+                unit = (match[2] or match[3] or "") if match else ""
+                values.append((row[key], match[1] if match else name, value, unit))
+        return cls(path, file_sha256(path), values)
+
+    def add_to(self, writer: "StoreWriter", samples: set[str]) -> None:
+        """Write the values of these samples into a store; the others are named."""
+        others = {sample for sample, *_ in self.values} - samples
+        for sample, name, value, unit in self.values:
+            if sample in samples:
+                writer.add_target(sample, name, value, unit)
+        if others:
+            say(f"{self.path}: {len(others)} samples have no spectra here and are left out")

@@ -1,0 +1,149 @@
+"""Fit and check the probability of candidate structures (search/structure_confidence.py).
+
+Spectra of MassBank molecules are searched against hmdb as a chemist's run would be: by
+precursor m/z alone, adduct hidden. Most records state the theoretical precursor, so a mass
+error of 2.5 ppm (standard deviation) is added, or the fit would trust ppm too much. Constants are fitted on massbank_valid by maximum
+likelihood; massbank_test is only reported. Many molecules are not in hmdb: "none of them" is a
+right answer that the model must be able to give.
+
+    python tests/benchmarks/fit_structure_confidence.py [--test] [--per-molecule 3]
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+from spectrakit.accounting import InputAccount
+from spectrakit.io import read_spectra
+from spectrakit.search.queries import Centroider, searchable
+from spectrakit.search.structure_search import STEEPNESS, StructureSearch
+from spectrakit.search.structure_sources import load_structures
+from spectrakit.spectrum import Tolerance
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ms"
+MASS_ERROR_PPM = 2.5
+
+
+@dataclass
+class Case:
+    """The candidates of one spectrum, and which of them is right (-1: none)."""
+
+    score: np.ndarray
+    rest: np.ndarray  # merit without the fragmenter: mass error and adduct
+    truth: int
+    molecule: str
+
+
+def cases(name: str, per_molecule: int) -> list[Case]:
+    """Search the spectra of one file, adducts hidden."""
+    path = DATA / f"massbank_{name}.msp.gz"
+    table = load_structures("hmdb")
+    search = StructureSearch(table, Tolerance(10, "ppm"))
+    seen: dict[tuple[str, int], int] = {}
+    queries, keys = [], []
+    account = InputAccount(str(path))
+    random = np.random.default_rng(0)
+    spectra = (
+        replace(
+            s,
+            adduct="",
+            precursor_mz=s.precursor_mz * (1 + random.normal(0, MASS_ERROR_PPM * 1e-6)),
+        )
+        for s in read_spectra(path, account)
+    )
+    for query in searchable(
+        spectra, account, Centroider(), survey_scans=False, needs_precursor=True
+    ):
+        molecule = query.spectrum.molecule
+        key = molecule.inchikey[:14] if molecule else ""
+        seen[key, query.spectrum.polarity] = n = seen.get((key, query.spectrum.polarity), 0) + 1
+        if n <= per_molecule:
+            queries.append(query)
+            keys.append(key)
+    found = []
+    for start in range(0, len(queries), 256):
+        for key, candidates in zip(
+            keys[start : start + 256], search.search(queries[start : start + 256]), strict=True
+        ):
+            own = [table.text["inchikey14"][c.row] for c in candidates]
+            truth = own.index(key) if key in own else -1
+            found.append(
+                Case(
+                    np.array([c.score for c in candidates]),
+                    np.array([c.merit - STEEPNESS * c.score for c in candidates]),
+                    truth,
+                    key,
+                )
+            )
+    return found
+
+
+def probabilities(case: Case, x: np.ndarray) -> np.ndarray:
+    """Return the probability of each candidate, then of none."""
+    steepness, none = x
+    exponents = np.append(steepness * case.score + case.rest, none)
+    weights = np.exp(exponents - exponents.max())
+    return weights / weights.sum()
+
+
+def loss(x: np.ndarray, data: list[Case]) -> float:
+    """Return the mean negative log-likelihood."""
+    total = 0.0
+    for case in data:
+        p = probabilities(case, x)
+        total -= np.log(p[case.truth] + 1e-12)  # -1 is "none", the last
+    return total / len(data)
+
+
+def report(name: str, data: list[Case], x: np.ndarray) -> None:
+    """Print accuracy and calibration."""
+    top, right = [], []
+    for case in data:
+        p = probabilities(case, x)[:-1]
+        if len(p):
+            best = int(np.argmax(p))
+            top.append(p[best])
+            right.append(best == case.truth)
+    p, y = np.array(top), np.array(right, float)
+    present = np.mean([case.truth >= 0 for case in data])
+    recall = y.sum() / sum(case.truth >= 0 for case in data)
+    skill = 1 - np.mean((p - y) ** 2) / np.mean((y.mean() - y) ** 2)
+    bins = np.minimum((p * 10).astype(int), 9)
+    ece = sum(
+        abs(p[bins == b].mean() - y[bins == b].mean()) * (bins == b).mean() for b in set(bins)
+    )
+    print(f"massbank_{name}: {len(data)} spectra, {present:.3f} of the truths in hmdb")
+    print(
+        f"  nll {loss(x, data):.3f}, rank 1 of the present {recall:.3f}, "
+        f"Brier skill {skill:.3f}, ECE {ece:.3f}"
+    )
+    for b in sorted(set(bins)):
+        chosen = bins == b
+        print(f"  p {p[chosen].mean():.2f} right {y[chosen].mean():.2f} n {chosen.sum()}")
+
+
+def main() -> None:
+    """Fit on valid, report, and on test when asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--test", action="store_true")
+    parser.add_argument("--per-molecule", type=int, default=3)
+    arguments = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit("../shared/data is not there")
+    valid = cases("valid", arguments.per_molecule)
+    fit = minimize(
+        loss, np.array([7.0, 4.0]), args=(valid,), method="Nelder-Mead",
+        options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-5},
+    )  # fmt: skip
+    print(f"STEEPNESS = {fit.x[0]:.2f}, NONE_OF_THEM = {fit.x[1]:.2f}")
+    report("valid", valid, fit.x)
+    if arguments.test:
+        report("test", cases("test", arguments.per_molecule), fit.x)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""Lets the store's tests share ``store_spectra``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
