@@ -81,7 +81,9 @@ def open_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
                 raise InputError(f"{path}: array '{name}' does not fit in the file.", hint=hint)
             arrays[name] = whole[offset : offset + n_bytes].view(code).reshape(shape)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.", hint=hint) from error
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror or error}.", hint=hint
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: its header is damaged ({error}).", hint=hint) from error
     return arrays, about

@@ -233,9 +233,7 @@ def _find_cuts(batch: _Batch, prefix: Floats, odd_prefix: Ints, costs: CutCosts)
     )
     kept = np.full((len(one), 2), -1)
     lost = np.full((len(one), 2), -1)
-    for column, (rows, bond) in enumerate(
-        ((slice(None), one), (slice(n_bridges, None), second))
-    ):
+    for column, (rows, bond) in enumerate(((slice(None), one), (slice(n_bridges, None), second))):
         a_inside = _has(cuts, rows, bond_a[bond])
         kept[rows, column] = np.where(a_inside, bonds.keeps_a[bond], bonds.keeps_b[bond])
         lost[rows, column] = np.where(a_inside, bonds.keeps_b[bond], bonds.keeps_a[bond])
