@@ -4,7 +4,8 @@ Run: ``python tests/benchmarks/library_open.py``
 
 Both start with their modules imported and one query spectrum in memory. spectrakit opens the
 store that ``spectrakit library add`` wrote; ms_entropy reads the same MSP and builds its index.
-CPU time; spectrakit best of 5 (each time a new opening), ms_entropy once.
+CPU time; spectrakit the first of 5 openings and the
+best, ms_entropy once.
 """
 
 import gzip
@@ -16,8 +17,6 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-HOME = tempfile.TemporaryDirectory()
-os.environ["SPECTRAKIT_HOME"] = HOME.name
 
 import numpy as np
 from _massbank import DATA, read_records
@@ -75,6 +74,7 @@ def main():
     record = read_records("massbank_query.msp.gz")
     query, adduct = record.spectra[1000], str(record.adduct[1000])
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["SPECTRAKIT_HOME"] = str(Path(folder) / "home")
         path = Path(folder) / MSP
         with gzip.open(DATA / f"{MSP}.gz", "rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
@@ -93,11 +93,12 @@ def main():
     print(f"data: {MSP}.gz; query {query.native_id}; CPU time, one thread")
     print(f"spectrakit library add (once)          {built:8.2f} s")
     for label, value, (name, n) in (
-        ("spectrakit, open and first answer", min(seconds), answer),
+        ("spectrakit, first opening and answer", seconds[0], answer),
+        ("spectrakit, best of 5 openings", min(seconds), answer),
         ("ms_entropy, read, build, first answer", slow, other),
     ):
         print(f"{label:38s} {value:8.4f} s   {n} spectra, first: {name}")
-    print(f"ratio {slow / min(seconds):.0f}x")
+    print(f"ratio to the first opening {slow / seconds[0]:.0f}x, best {slow / min(seconds):.0f}x")
 
 
 if __name__ == "__main__":
