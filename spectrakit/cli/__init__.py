@@ -99,7 +99,8 @@ class Root(TyperGroup):
                 formatter.write_dl(list(verbs.items()))
 
 
-app = typer.Typer(cls=Root, no_args_is_help=True, **{**_SETTINGS, "add_completion": True})
+_ROOT_SETTINGS: dict[str, Any] = {**_SETTINGS, "add_completion": True}
+app = typer.Typer(cls=Root, no_args_is_help=True, **_ROOT_SETTINGS)
 
 
 def _show_version(value: bool) -> None:

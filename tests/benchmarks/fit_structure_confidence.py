@@ -2,9 +2,9 @@
 
 Spectra of MassBank molecules are searched against hmdb as a chemist's run would be: by
 precursor m/z alone, adduct hidden. Most records state the theoretical precursor, so a mass
-error of 2.5 ppm (standard deviation) is added, or the fit would trust ppm too much. Constants are fitted on massbank_valid by maximum
-likelihood; massbank_test is only reported. Many molecules are not in hmdb: "none of them" is a
-right answer that the model must be able to give.
+error of 2.5 ppm (standard deviation) is added, or the fit would trust ppm too much. Constants
+are fitted on massbank_valid by maximum likelihood; massbank_test is only reported. Many
+molecules are not in hmdb: "none of them" is a right answer that the model must be able to give.
 
     python tests/benchmarks/fit_structure_confidence.py [--test] [--per-molecule 3]
 """

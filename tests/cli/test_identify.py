@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-COLUMNS = (
-    "file spectrum scan rt_seconds precursor_mz polarity rank name inchikey smiles formula adduct "
-    "mz_error_ppm method score matched_peaks probability q_value level source source_id"
-).split()  # the contract; new columns may follow
+COLUMNS = [  # the contract; new columns may follow
+    "file", "spectrum", "scan", "rt_seconds", "precursor_mz", "polarity", "rank", "name",
+    "inchikey", "smiles", "formula", "adduct", "mz_error_ppm", "method", "score",
+    "matched_peaks", "probability", "q_value", "level", "source", "source_id",
+]  # fmt: skip
 
 CAFFEINE = """BEGIN IONS
 TITLE=a query

@@ -115,7 +115,9 @@ def test_a_taken_name_is_refused_and_replaced_when_told(cli, msp, home):
     assert (home / "libraries" / "mine.h5").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/b", "", "none", "hmdb", ".hidden", "x" * 200, "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "a/b", "", "none", "hmdb", ".hidden", "x" * 200, "a\nb"]
+)
 def test_names_that_could_leave_the_folder_are_refused(cli, msp, home, name):
     assert cli("library", "add", name, msp).exit_code == 2
     assert not list(home.rglob("*.h5"))
