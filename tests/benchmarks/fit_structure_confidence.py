@@ -32,7 +32,7 @@ MASS_ERROR_PPM = 2.5
 class Case:
     """The candidates of one spectrum, and which of them is right (-1: none)."""
 
-    score: np.ndarray
+    evidence: np.ndarray
     rest: np.ndarray  # merit without the fragmenter: mass error and adduct
     truth: int
     molecule: str
@@ -73,8 +73,8 @@ def cases(name: str, per_molecule: int) -> list[Case]:
             truth = own.index(key) if key in own else -1
             found.append(
                 Case(
-                    np.array([c.score for c in candidates]),
-                    np.array([c.merit - STEEPNESS * c.score for c in candidates]),
+                    np.array([c.evidence for c in candidates]),
+                    np.array([c.merit - STEEPNESS * c.evidence for c in candidates]),
                     truth,
                     key,
                 )
@@ -85,7 +85,7 @@ def cases(name: str, per_molecule: int) -> list[Case]:
 def probabilities(case: Case, x: np.ndarray) -> np.ndarray:
     """Return the probability of each candidate, then of none."""
     steepness, none = x
-    exponents = np.append(steepness * case.score + case.rest, none)
+    exponents = np.append(steepness * case.evidence + case.rest, none)
     weights = np.exp(exponents - exponents.max())
     return weights / weights.sum()
 
@@ -136,7 +136,7 @@ def main() -> None:
         sys.exit("../shared/data is not there")
     valid = cases("valid", arguments.per_molecule)
     fit = minimize(
-        loss, np.array([7.0, 4.0]), args=(valid,), method="Nelder-Mead",
+        loss, np.array([1.0, 0.0]), args=(valid,), method="Nelder-Mead",
         options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-5},
     )  # fmt: skip
     print(f"STEEPNESS = {fit.x[0]:.2f}, NONE_OF_THEM = {fit.x[1]:.2f}")
