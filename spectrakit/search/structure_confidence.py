@@ -15,7 +15,7 @@ import numpy as np
 
 from spectrakit.search.structure_search import Candidate
 
-NONE_OF_THEM = 2.8  # log-odds of "the compound is not in the list"
+NONE_OF_THEM = 1.14  # log-odds of "the compound is not in the list"
 
 
 def probabilities(candidates: Sequence[Candidate]) -> list[float]:

@@ -1,6 +1,6 @@
 """Fit the costs of the fragmenter and print them (search/fragment_model.py).
 
-    python tests/benchmarks/fit_fragmenter.py [--molecules 3639] [--iterations 150] [--check]
+    python tests/benchmarks/fit_fragmenter.py [--molecules 3639] [--iterations 120] [--check]
 
 Molecules of massbank_train_library are ranked among up to 19 structures of the same mass (10 ppm)
 from molecules.csv.gz that are in no library and in no evaluation list. The negative conditional
@@ -312,7 +312,7 @@ def main():
     """Fit, report, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--molecules", type=int, default=3639)
-    parser.add_argument("--iterations", type=int, default=150)
+    parser.add_argument("--iterations", type=int, default=120)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     start = plain()

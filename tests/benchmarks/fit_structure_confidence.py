@@ -136,7 +136,7 @@ def main() -> None:
         sys.exit("../shared/data is not there")
     valid = cases("valid", arguments.per_molecule)
     fit = minimize(
-        loss, np.array([1.0, 0.0]), args=(valid,), method="Nelder-Mead",
+        loss, np.array([0.5, 1.0]), args=(valid,), method="Nelder-Mead",
         options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-5},
     )  # fmt: skip
     print(f"STEEPNESS = {fit.x[0]:.2f}, NONE_OF_THEM = {fit.x[1]:.2f}")
