@@ -8,7 +8,8 @@ HAND_WRITTEN = [
     "C", "[H]C([H])([H])[H]", "[2H]C([2H])O", "[13CH4]", "C%11CCCC%11", "C=1CCCC=1", "C(C1)CC1",
     "C[N+](C)(C)CCO", "CC(=O)[O-].[Na+]", "c1cc[nH]c1", "n1ccccc1", "c1ccsc1", "c1ccoc1",
     "O=c1cc[nH]cc1", "F/C=C/Cl", "N[C@@H](C)C(=O)O", "OP(=O)(O)O", "CS(=O)(=O)N", "CN(=O)=O",
-    "C[N+](=O)[O-]", "Brc1ccccc1I", "B(O)(O)c1ccccc1", "[Se]1C=CC=C1", "C#N", "[O-][Cl+3]([O-])[O-]",
+    "C[N+](=O)[O-]", "Brc1ccccc1I", "B(O)(O)c1ccccc1", "[Se]1C=CC=C1", "C#N",
+    "[O-][Cl+3]([O-])[O-]",
     "C1CC2CCC1C2", "c1ccc2ccccc2c1", "c1ccccc1-c1ccccc1", "CC1=CC=[N+](C)C=C1", "[Fe+2]",
     "C[C@]12CC[C@H]3[C@@H](CCc4cc(O)ccc34)[C@@H]1CC[C@@H]2O", "[nH]1c2ccccc2cc1", "C[Si](C)(C)C",
 ]  # fmt: skip
@@ -58,7 +59,8 @@ def test_atoms_below_a_bond_are_an_interval():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "C(", "C)", "C1CC", "C11", "xyz", "[Zz]", "[", "C[", "1CC1", "*", "[H][H]", "C.1CC1"]
+    "text",
+    ["", "C(", "C)", "C1CC", "C11", "xyz", "[Zz]", "[", "C[", "1CC1", "*", "[H][H]", "C.1CC1"],
 )
 def test_what_is_no_smiles_is_a_value_error(text):
     with pytest.raises(ValueError):

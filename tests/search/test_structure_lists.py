@@ -76,7 +76,14 @@ def test_sdf(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"a,b\n1,2\n", b"smiles,name\n", b"\x1f\x8bbroken", b"smiles\n\x00\x01", b"smiles\nC(C\n"],
+    [
+        b"",
+        b"a,b\n1,2\n",
+        b"smiles,name\n",
+        b"\x1f\x8bbroken",
+        b"smiles\n\x00\x01",
+        b"smiles\nC(C\n",
+    ],
 )
 def test_a_list_without_structures_is_an_input_error(tmp_path, content):
     path = tmp_path / "list.csv"
