@@ -79,7 +79,9 @@ class Engine:
             for query, candidates in zip(batch, self.structures.search(batch), strict=True)
         ]
 
-    def _structure_hits(self, table: StructureTable, candidates: list[Candidate]) -> list[Evidence]:
+    def _structure_hits(
+        self, table: StructureTable, candidates: list[Candidate], n_peaks: int
+    ) -> list[Evidence]:
         found: list[Evidence] = []
         shares = probabilities(candidates, n_peaks)
         for candidate, probability in zip(candidates, shares, strict=True):
