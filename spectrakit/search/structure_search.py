@@ -9,7 +9,7 @@ however many spectra it may explain.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -128,7 +128,7 @@ class StructureSearch:
         if len(rows) == 0:
             return []
         own = cut.between(task.start - base, task.stop - base)
-        scores = score_fragments(own, peaks)
+        scores = score_fragments(own, replace(peaks, adduct=task.adduct.name))
         cost = 0.0 if task.stated else _adduct_cost(task.adduct)
         candidates: list[Candidate] = []
         for row in rows:
