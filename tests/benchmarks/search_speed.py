@@ -15,7 +15,7 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from _massbank import read_msp
+from _massbank import read_records
 from ms_entropy import FlashEntropySearch, clean_spectrum
 
 from spectrakit.preprocess.peaks import PeakLists, clean_peaks
@@ -39,7 +39,7 @@ def best_of(function, times=5):
 
 
 def draw(n_library, n_queries, seed):
-    records = read_msp("massbank_train_library.msp.gz")
+    records = read_records("massbank_train_library.msp.gz")
     usable = np.flatnonzero(
         (records.polarity == 1) & np.isfinite(records.precursor_mz) & (records.peaks.counts >= 3)
     )
