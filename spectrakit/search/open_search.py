@@ -170,7 +170,7 @@ def _bounds(
         query_peak = part.query_peak[begin:end]
         target = part.peaks.row[place] + np.repeat((part.query[begin:end] - first) * n_rows, counts)
         term = _terms(index.spectra, queries.spectra, part.peaks, place, query_peak, counts, method)
-        sums.append(np.bincount(target, term, minlength=n * n_rows))
+        sums.append(np.bincount(target, term, minlength=n * n_rows).astype(np.float64, copy=False))
         if len(matched):
             matched += np.bincount(target, minlength=n * n_rows)
     total = sums[0] if len(sums) == 1 else sums[0] + sums[1]
