@@ -78,8 +78,8 @@ def _read_common(common: dict[str, str], text: bytes) -> None:
 
 def _spectrum(block: bytes, common: dict[str, str], index: int) -> Spectrum:
     """Build one spectrum from the text between BEGIN IONS and END IONS."""
-    top = block.find(b"\n") + 1
-    first = _FIRST_PEAK.search(block, top) if top else None
+    top = block.find(b"\n") + 1 or len(block)
+    first = _FIRST_PEAK.search(block, top)
     header_end = first.start() if first else len(block)
     header = decode(block[top:header_end])
     fields: list[Field] = []

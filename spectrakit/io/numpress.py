@@ -32,7 +32,8 @@ def decode_linear(data: bytes) -> NDArray[np.float64]:
     values[1] = int(start[1]) - int(start[0])  # first difference
     values[2:] = residuals  # x[i] = 2 x[i-1] - x[i-2] + residual: second differences
     values[1:] = np.cumsum(values[1:])
-    return np.cumsum(values) / fixed_point
+    with np.errstate(over="ignore"):  # infinite values are dropped with their spectrum
+        return np.cumsum(values) / fixed_point
 
 
 def decode_pic(data: bytes) -> NDArray[np.float64]:
@@ -45,7 +46,8 @@ def decode_slof(data: bytes) -> NDArray[np.float64]:
     fixed_point = _fixed_point(data)
     if len(data) % 2:
         raise NumpressError("slof data end within a number")
-    return np.expm1(np.frombuffer(data, "<u2", offset=8) / fixed_point)
+    with np.errstate(over="ignore"):
+        return np.expm1(np.frombuffer(data, "<u2", offset=8) / fixed_point)
 
 
 def _fixed_point(data: bytes) -> float:

@@ -32,7 +32,8 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
     if account.format == "store":
         from spectrakit.store import Store
 
-        yield from Store(on_disk(path))
+        with Store(on_disk(path)) as store:
+            yield from store
         return
     with open_bytes(path) as stream:
         if account.format == "mzml":

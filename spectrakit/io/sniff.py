@@ -62,7 +62,7 @@ def recognise(path: Path) -> str:
         head = stream.read(_HEAD)
         if head.startswith(_HDF5_MAGIC):
             return "store"
-        head = head.removeprefix(b"\xef\xbb\xbf")
+        head = head.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
         kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
         if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD):
             kind = "mgf"

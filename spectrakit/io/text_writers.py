@@ -26,8 +26,7 @@ def write_mgf(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
             more = "" if isnan(intensity) else f" {_number(intensity)}"
             lines.append(f"PEPMASS={_number(spectrum.precursor_mz)}{more}")
         if spectrum.charge:
-            sign = "-" if spectrum.charge < 0 else "+"
-            lines.append(f"CHARGE={abs(spectrum.charge)}{sign}")
+            lines.append(f"CHARGE={_charge(spectrum)}")
         if not isnan(spectrum.rt_seconds):
             lines.append(f"RTINSECONDS={_number(spectrum.rt_seconds)}")
         if spectrum.name:
@@ -58,7 +57,7 @@ def write_msp(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
         if not isnan(spectrum.precursor_intensity):
             lines.append(f"PRECURSORINTENSITY: {_number(spectrum.precursor_intensity)}")
         if spectrum.charge:
-            lines.append(f"CHARGE: {abs(spectrum.charge)}{'-' if spectrum.charge < 0 else '+'}")
+            lines.append(f"CHARGE: {_charge(spectrum)}")
         if not isnan(spectrum.rt_seconds):
             lines.append(f"RETENTIONTIME: {_number(spectrum.rt_seconds / 60)}")
         lines += [f"{key}: {value}" for key, value in _shared_fields(spectrum)]
@@ -131,6 +130,12 @@ def _notes(spectrum: Spectrum, quote: str) -> list[str] | None:
     if "charge" in spectrum.columns and not quote:
         return [f"{int(charge)}+" if charge else "" for charge in spectrum.columns["charge"]]
     return None
+
+
+def _charge(spectrum: Spectrum) -> str:
+    """Return ``2+``, or ``2`` where the polarity is not known."""
+    sign = "-" if spectrum.charge < 0 else "+" if spectrum.polarity > 0 else ""
+    return f"{abs(spectrum.charge)}{sign}"
 
 
 def _number(value: float) -> str:

@@ -57,6 +57,7 @@ class Engine:
             library = library_evidence(self.libraries, batch, self.search_settings())
             structures = self._structure_evidence(batch)
             for query, known, possible in zip(batch, library, structures, strict=True):
+                _leave_room(known, possible)
                 yield query, ranked_hits(query, [*known, *possible], self.settings.top)
 
     def search_settings(self) -> SearchSettings:
@@ -74,13 +75,16 @@ class Engine:
         if self.structures is None:
             return [[] for _ in batch]
         return [
-            self._structure_hits(self.structures.table, candidates)
-            for candidates in self.structures.search(batch)
+            self._structure_hits(self.structures.table, candidates, len(query.spectrum))
+            for query, candidates in zip(batch, self.structures.search(batch), strict=True)
         ]
 
-    def _structure_hits(self, table: StructureTable, candidates: list[Candidate]) -> list[Evidence]:
+    def _structure_hits(
+        self, table: StructureTable, candidates: list[Candidate], n_peaks: int
+    ) -> list[Evidence]:
         found: list[Evidence] = []
-        for candidate, probability in zip(candidates, probabilities(candidates), strict=True):
+        shares = probabilities(candidates, n_peaks)
+        for candidate, probability in zip(candidates, shares, strict=True):
             if len(found) == self.settings.top:
                 break
             if candidate.score < self.settings.min_score:
@@ -109,6 +113,13 @@ class Engine:
             key = structure.inchikey14 or structure.inchikey[:14]
             found.append(Evidence(key, hit, candidate.merit, False, "precursor", 0))
         return found
+
+
+def _leave_room(known: list[Evidence], possible: list[Evidence]) -> None:
+    """Give structures only the probability that no library compound is right."""
+    rest = 1.0 - sum(item.hit.probability for item in known)
+    for item in possible:
+        item.hit.probability *= max(rest, 0.0)
 
 
 @lru_cache(maxsize=4)
