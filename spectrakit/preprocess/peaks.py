@@ -153,9 +153,13 @@ def merge_peaks(peaks: PeakLists, tolerance: Tolerance) -> PeakLists:
         )
         if not near.any():
             return peaks
-        starts = np.flatnonzero(_group_starts(peaks, near, tolerance))
-        intensity = np.add.reduceat(peaks.intensity, starts)
-        mz = np.add.reduceat(peaks.mz * peaks.intensity, starts) / intensity
+        first = _group_starts(peaks, near, tolerance)
+        starts = np.flatnonzero(first)
+        group = np.cumsum(first) - 1
+        # bincount adds one by one: the sums do not depend on where a spectrum lies in memory
+        intensity = np.bincount(group, peaks.intensity).astype(np.float64)
+        mz = np.bincount(group, peaks.mz * peaks.intensity) / intensity
+        mz = np.where(np.bincount(group) == 1, peaks.mz[starts], mz)
         peaks = PeakLists(np.searchsorted(starts, peaks.indptr), mz, intensity)
 
 

@@ -57,6 +57,7 @@ class Engine:
             library = library_evidence(self.libraries, batch, self.search_settings())
             structures = self._structure_evidence(batch)
             for query, known, possible in zip(batch, library, structures, strict=True):
+                _leave_room(known, possible)
                 yield query, ranked_hits(query, [*known, *possible], self.settings.top)
 
     def search_settings(self) -> SearchSettings:
@@ -109,6 +110,13 @@ class Engine:
             key = structure.inchikey14 or structure.inchikey[:14]
             found.append(Evidence(key, hit, candidate.merit, False, "precursor", 0))
         return found
+
+
+def _leave_room(known: list[Evidence], possible: list[Evidence]) -> None:
+    """Give structures only the probability that no library compound is right."""
+    rest = 1.0 - sum(item.hit.probability for item in known)
+    for item in possible:
+        item.hit.probability *= max(rest, 0.0)
 
 
 @lru_cache(maxsize=4)

@@ -204,7 +204,7 @@ def _best_and_mixture(
     own = np.zeros(len(slots))
     own[slot] = a
     mixture = np.bincount(slots // n_query_peaks, _entropy_term(own, mixed), minlength=n_groups)
-    return best, mixture
+    return best, mixture.astype(np.float64)
 
 
 def _entropy_term(a: FloatArray, b: FloatArray) -> FloatArray:

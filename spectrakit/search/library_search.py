@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spectrakit.search.confidence import compound_probabilities
 from spectrakit.search.evidence import rank_compounds
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import Matches, SearchMode, SearchSettings
@@ -51,7 +52,26 @@ def library_evidence(
             matches = library.index.search(queries, replace(settings, mode=mode))
             for evidence, query in _compounds(library, matches, batch, asked, part, settings, mode):
                 found[query].append(evidence)
-    return [_best_for_each_compound(evidence) for evidence in found]
+    best = [_best_for_each_compound(evidence) for evidence in found]
+    _set_probabilities(best)
+    return best
+
+
+def _set_probabilities(found: list[list[Evidence]]) -> None:
+    """Share the probability of each query out among its compounds, of all libraries together."""
+    by_mode: dict[str, list[tuple[int, Evidence]]] = {}
+    for query, evidence in enumerate(found):
+        for item in evidence:
+            by_mode.setdefault(item.mode, []).append((query, item))
+    for mode, items in by_mode.items():
+        probability = compound_probabilities(
+            np.array([query for query, _ in items]),
+            np.array([item.strength for _, item in items]),
+            np.array([item.n_peaks for _, item in items]),
+            SearchMode(mode),
+        )
+        for (_, item), value in zip(items, probability.tolist(), strict=True):
+            item.hit.probability = value
 
 
 def _ask(batch: Sequence[Query], settings: SearchSettings) -> _Asked:

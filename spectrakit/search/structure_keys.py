@@ -3,8 +3,8 @@
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from rdkit import Chem, RDLogger
-from rdkit.Chem import Descriptors
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdMolDescriptors
 
 from spectrakit.search.inchi_key import inchikey14, main_layer, main_layer_mass
 
@@ -12,7 +12,7 @@ from spectrakit.search.inchi_key import inchikey14, main_layer, main_layer_mass
 @cache
 def quiet() -> None:
     """Keep RDKit's own warnings off the user's terminal; what is rejected is counted."""
-    RDLogger.DisableLog("rdApp.*")
+    rdBase.DisableLog("rdApp.*")
 
 
 class Described(NamedTuple):
@@ -32,7 +32,7 @@ def _largest_component(molecule: Any) -> Any:
 
     def size(part: Any) -> tuple[bool, int, float]:
         carbon = any(atom.GetAtomicNum() == 6 for atom in part.GetAtoms())
-        return carbon, part.GetNumHeavyAtoms(), Descriptors.ExactMolWt(part)
+        return carbon, part.GetNumHeavyAtoms(), rdMolDescriptors.CalcExactMolWt(part)
 
     return max(parts, key=size)
 

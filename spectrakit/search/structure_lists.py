@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from spectrakit.chemistry import exact_mass
 from spectrakit.errors import InputError
@@ -70,9 +70,10 @@ def _sdf_records(path: Path) -> Iterator[Record]:
     from spectrakit.search.structure_keys import quiet
 
     quiet()
-    opened = gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
-    with opened as handle:
-        for molecule in Chem.ForwardSDMolSupplier(handle):
+    zipped = path.suffix.lower() == ".gz"
+    with gzip.open(path, "rb") if zipped else path.open("rb") as handle:
+        molecules = cast("Iterator[Any]", Chem.ForwardSDMolSupplier(handle))
+        for molecule in molecules:
             if molecule is None:
                 yield {}
                 continue

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrakit.chemistry import Adduct
 from spectrakit.search.fragment_match import FragmentQuery, score_fragments
@@ -127,7 +126,7 @@ class StructureSearch:
         rows = rows[fits]
         if len(rows) == 0:
             return []
-        own = _slice(cut, task.start - base, task.stop - base)
+        own = cut.between(task.start - base, task.stop - base)
         scores = score_fragments(own, peaks)
         cost = 0.0 if task.stated else _adduct_cost(task.adduct)
         candidates: list[Candidate] = []
@@ -184,13 +183,6 @@ def _clusters(tasks: Sequence[_Task]) -> Iterator[list[_Task]]:
         stop = max(stop, task.stop) if len(cluster) > 1 else task.stop
     if cluster:
         yield cluster
-
-
-def _slice(cut: Fragments, start: int, stop: int) -> Fragments:
-    a, b = int(cut.indptr[start]), int(cut.indptr[stop])
-    indptr: NDArray[np.int64] = cut.indptr[start : stop + 1] - a
-    rejected = {row - start: why for row, why in cut.rejected.items() if start <= row < stop}
-    return Fragments(indptr, cut.mass[a:b], cut.cost[a:b], cut.odd[a:b], rejected)
 
 
 def _one_for_each_compound(candidates: list[Candidate]) -> list[Candidate]:

@@ -7,6 +7,7 @@ that were ranked.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ class TextColumn:
             return []
         base = ends[0]
         whole = self.blob[base : ends[-1]].tobytes()
-        return [whole[a - base : b - base].decode() for a, b in zip(ends, ends[1:], strict=False)]
+        return [whole[a - base : b - base].decode() for a, b in pairwise(ends)]
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
         """Return the texts of any rows, in the order asked for."""

@@ -1,21 +1,18 @@
 """Spectra of a store as records: what other programs and people can read.
 
-``tsv`` has one line for each spectrum, ``jsonl`` everything a store says of it, ``mgf`` the mass
-spectra. Numbers are written so that they read back as the same float64.
+``tsv`` has one line for each spectrum, ``jsonl`` everything a store says of it. Numbers are
+written so that they read back as the same value of the stored type.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from math import isnan
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from spectrakit.spectrum import Modality, Molecule, Spectrum
+from spectrakit.spectrum import Molecule, Spectrum
 from spectrakit.store.block import Block
 from spectrakit.store.reader import Store
 
-FORMATS = ("tsv", "mgf", "jsonl")
 LIKE_FIELD = (
     "name", "ms_level", "polarity", "precursor_mz", "precursor_intensity", "charge", "adduct",
     "isolation_lower", "isolation_upper", "collision_energy", "collision_energy_value",
@@ -32,7 +29,6 @@ JSON_COLUMNS = (
     "molecule", "axis_unit", "axis", "axis_indirect_unit", "axis_indirect", "value_unit", "value",
     "columns", "extra",
 )  # fmt: skip
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _ZERO_IS_MISSING = frozenset({"ms_level", "polarity", "charge"})
 
 
@@ -117,54 +113,3 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_json_value(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def is_for_mgf(spectrum: Spectrum) -> bool:
-    """Tell whether a spectrum can stand in an MGF file: mass spectral peaks."""
-    return spectrum.modality == Modality.MSMS and not spectrum.is_trace
-
-
-def mgf_record(spectrum: Spectrum) -> str:
-    """Return one MGF record, with the annotation where there is one."""
-    return "\n".join(_mgf_lines(spectrum)) + "\n"
-
-
-def _mgf_lines(spectrum: Spectrum) -> Iterator[str]:
-    yield "BEGIN IONS"
-    yield f"TITLE={_plain(spectrum.native_id or spectrum.name)}"
-    if not isnan(spectrum.precursor_mz):
-        intensity = spectrum.precursor_intensity
-        tail = "" if isnan(intensity) else f" {_short(float(intensity))}"
-        yield f"PEPMASS={_short(float(spectrum.precursor_mz))}{tail}"
-    if spectrum.charge:
-        sign = "-" if spectrum.charge < 0 or spectrum.polarity < 0 else "+"
-        yield f"CHARGE={abs(spectrum.charge)}{sign}"
-    if not isnan(spectrum.rt_seconds):
-        yield f"RTINSECONDS={_short(float(spectrum.rt_seconds))}"
-    for key, value in _mgf_fields(spectrum):
-        if value:
-            yield f"{key}={_plain(value)}"
-    for mz, intensity in zip(spectrum.mz.tolist(), _numbers(spectrum.value), strict=True):
-        yield f"{_short(mz)} {_short(intensity)}"
-    yield "END IONS"
-    yield ""
-
-
-def _mgf_fields(spectrum: Spectrum) -> Sequence[tuple[str, str]]:
-    molecule = spectrum.molecule or Molecule()
-    return (
-        ("NAME", molecule.name or spectrum.name),
-        ("MSLEVEL", str(spectrum.ms_level) if spectrum.ms_level else ""),
-        ("IONMODE", {1: "positive", -1: "negative"}.get(spectrum.polarity, "")),
-        ("ADDUCT", spectrum.adduct),
-        ("COLLISION_ENERGY", spectrum.collision_energy),
-        ("INSTRUMENT", spectrum.instrument),
-        ("SMILES", molecule.smiles),
-        ("INCHI", molecule.inchi),
-        ("INCHIKEY", molecule.inchikey),
-        ("FORMULA", molecule.formula),
-    )
-
-
-def _plain(text: str) -> str:
-    return _CONTROL.sub(" ", text).encode("utf-8", "replace").decode("utf-8")

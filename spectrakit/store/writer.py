@@ -74,6 +74,7 @@ class StoreWriter:
         if self.path.is_dir():
             raise unwritable(self.path, IsADirectoryError(21, "it is a folder"))
         try:
+            self._part.touch()  # the system's words for a failure are plainer than HDF5's
             self._file = h5py.File(
                 self._part,
                 "w",

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from spectrakit.accounting import Summary, file_sha256
 from spectrakit.atomic import atomic_path
 from spectrakit.errors import InputError, UsageError
 from spectrakit.log import progress, say
 from spectrakit.output import STDOUT, open_records
-from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum import Modality, Spectrum
 from spectrakit.store import dump as formats
 from spectrakit.store.block import Block
 from spectrakit.store.check import problems
@@ -26,6 +26,7 @@ INFO_FIELDS = (
 )  # fmt: skip
 INFO_COLUMNS = ("file", "field", "value")
 CHECK_COLUMNS = ("file", "status", "spectra", "content_digest", "reason")
+DUMP_FORMATS = ("tsv", "mgf", "jsonl")
 NO_MASS_SPECTRUM = "no peaks of a mass spectrum"
 
 Record = dict[str, Any]
@@ -131,63 +132,61 @@ def merge(
     return merged
 
 
-def dump(
-    paths: Sequence[Path],
-    out: Path,
-    *,
-    output_format: str,
-    summary: Summary,
-) -> None:
+def dump(paths: Sequence[Path], out: Path, *, output_format: str, summary: Summary) -> None:
     """Write every spectrum as a record; ``mgf`` takes the mass spectra and counts the rest.
 
     Raises:
         InputError: a file is no readable store.
-        UsageError: unknown format.
+        UsageError: unknown format, or ``out`` is an input.
     """
-    if output_format not in formats.FORMATS:
+    if output_format not in DUMP_FORMATS:
         raise UsageError(
-            f"unknown format '{output_format}'.", hint=f"Formats: {', '.join(formats.FORMATS)}."
+            f"unknown format '{output_format}'.", hint=f"Formats: {', '.join(DUMP_FORMATS)}."
         )
     refuse_overwriting(paths, out)
-    with _opened(out, output_format) as write:
-        for path in paths:
-            with Store(path) as store:
-                account = summary.open_input(path)
-                account.format, account.sha256 = FORMAT, file_sha256(path)
-                for block, row, spectrum in formats.placed(store):
-                    if output_format == "mgf" and not formats.is_for_mgf(spectrum):
-                        account.drop(NO_MASS_SPECTRUM)
-                        continue
-                    write(store, block, row, spectrum)
-                    account.keep()
+    is_wanted = _is_mass_spectrum if output_format == "mgf" else None
+    spectra = _accounted(paths, summary, is_wanted)
+    if output_format == "mgf":
+        from spectrakit.io.text_writers import write_mgf
+
+        with _open_binary(out) as handle:
+            write_mgf(handle, (spectrum for _, _, _, spectrum in spectra))
+    else:
+        tabular = output_format == "tsv"
+        make = formats.table_record if tabular else formats.json_record
+        columns = formats.COLUMNS if tabular else formats.JSON_COLUMNS
+        with open_records(out, output_format, columns) as write:
+            for placed in spectra:
+                write(make(*placed))
     if str(out) != STDOUT:
         summary.outputs.append(str(out))
 
 
-@contextmanager
-def _opened(
-    out: Path, output_format: str
-) -> Generator[Callable[[Store, Block, int, Spectrum], object]]:
-    if output_format == "mgf":
-        with open_lines(out) as write_line:
-            yield lambda store, block, row, spectrum: write_line(formats.mgf_record(spectrum))
-        return
-    tabular = output_format == "tsv"
-    make = formats.table_record if tabular else formats.json_record
-    columns = formats.COLUMNS if tabular else formats.JSON_COLUMNS
-    with open_records(out, output_format, columns) as write:
-        yield lambda store, block, row, spectrum: write(make(store, block, row, spectrum))
+def _accounted(
+    paths: Sequence[Path], summary: Summary, is_wanted: Callable[[Spectrum], bool] | None
+) -> Iterator[tuple[Store, Block, int, Spectrum]]:
+    """Yield (store, block, row, spectrum) of all stores; count what is not wanted."""
+    for path in paths:
+        with Store(path) as store:
+            account = summary.open_input(path)
+            account.format, account.sha256 = FORMAT, file_sha256(path)
+            for block, row, spectrum in formats.placed(store):
+                if is_wanted is not None and not is_wanted(spectrum):
+                    account.drop(NO_MASS_SPECTRUM)
+                    continue
+                account.keep()
+                yield store, block, row, spectrum
+
+
+def _is_mass_spectrum(spectrum: Spectrum) -> bool:
+    return spectrum.modality == Modality.MSMS and not spectrum.is_trace
 
 
 @contextmanager
-def open_lines(out: Path) -> Generator[Callable[[str], object]]:
-    """Yield a function that writes text to stdout (``-``) or, atomically, to a file."""
+def _open_binary(out: Path) -> Generator[BinaryIO]:
     if str(out) == STDOUT:
-        yield sys.stdout.write
-        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
         return
-    with (
-        atomic_path(out) as part,
-        part.open("w", encoding="utf-8", newline="\n") as stream,
-    ):
-        yield stream.write
+    with atomic_path(out) as part, part.open("wb") as handle:
+        yield handle

@@ -309,7 +309,7 @@ def test_random_damage_never_ends_in_anything_but_our_errors(whole, tmp_path):
     content = whole.read_bytes()
     dice = random.Random(7)
     outcomes = {"read": 0, "refused": 0}
-    for _ in range(150):
+    for _ in range(80):
         data = bytearray(content)
         if dice.random() < 0.3:
             del data[dice.randrange(len(data)) :]

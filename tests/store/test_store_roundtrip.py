@@ -12,11 +12,11 @@ from store_spectra import differences, peaks, same_bits, spectra, trace
 
 from spectrakit.errors import InputError, UsageError
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
-from spectrakit.store import Store, StoreWriter, blockwriter
+from spectrakit.store import Store, StoreWriter, blockwriter, spool
 from spectrakit.store.check import problems
 
 quick = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -105,6 +105,21 @@ def test_many_spectra_cross_buffers_chunks_and_windows(tmp_path, monkeypatch):
     mobility = store.blocks["msms"].columns["ion_mobility"]
     assert np.isfinite(mobility).sum() == len(items[731])
     assert len(mobility) == len(store.blocks["msms"].axis)
+
+
+def test_the_spool_may_go_to_disk_and_come_back_in_pieces(tmp_path, monkeypatch):
+    """The file does not depend on how much of it was in memory while it was written."""
+    rng = np.random.default_rng(0)
+    items = [peaks(rng.random(k % 50), rng.random(k % 50), name=f"n{k}") for k in range(2500)]
+    items += [trace(np.arange(700.0), rng.random(700)) for _ in range(60)]
+    items += [trace(np.arange(9), rng.random((9, 2)), Modality.NMR_1H, "s") for _ in range(99)]
+    write(tmp_path / "a.h5", items)
+    monkeypatch.setattr(spool, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(spool, "PIECE_VALUES", 20_000)
+    monkeypatch.setattr(blockwriter, "FLUSH_VALUES", 3000)
+    write(tmp_path / "b.h5", items)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.h5"]
 
 
 def test_float64_values_are_kept_where_float32_would_lose_bits(tmp_path):

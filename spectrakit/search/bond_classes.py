@@ -1,7 +1,6 @@
-"""What it costs to break a bond, from what its two atoms are and which of them is kept."""
+"""Classes of bonds: their kind, what the atom is that a fragment keeps, and the one it loses."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,31 +25,6 @@ S_TYPE, P_TYPE, HALOGEN_TYPE, OTHER_TYPE = range(9, 13)
 N_TYPES, N_KINDS = len(ATOM_TYPES), len(BOND_KINDS)
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class CutCosts:
-    """Costs of broken bonds as one table over (kind, type of the kept atom, of the lost atom)."""
-
-    table: NDArray[np.float64]  # (N_KINDS, N_TYPES, N_TYPES)
-    max_cost: float = 8.0  # two cuts that cost more together are not tried
-
-    @cached_property
-    def flat(self) -> NDArray[np.float64]:
-        """The table by class number."""
-        return np.ascontiguousarray(self.table).ravel()
-
-
-def plain_costs(
-    single: float = 1.0, double: float = 2.0, triple: float = 2.6, conjugated: float = 2.0,
-    hetero_factor: float = 0.8, ring_factor: float = 0.8, max_cost: float = 8.0,
-) -> CutCosts:  # fmt: skip
-    """Return the unfitted costs of METHODS: by bond order, cheaper at heteroatoms and in rings."""
-    base = np.array([single, double, triple, single * ring_factor, conjugated * ring_factor])
-    table = np.repeat(base, N_TYPES * N_TYPES).reshape(N_KINDS, N_TYPES, N_TYPES)
-    hetero = np.arange(N_TYPES) >= AMINE
-    table[:, hetero[:, None] | hetero[None, :]] *= hetero_factor
-    return CutCosts(table, max_cost)
 
 
 @dataclass(frozen=True, slots=True)
