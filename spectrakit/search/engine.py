@@ -75,13 +75,16 @@ class Engine:
         if self.structures is None:
             return [[] for _ in batch]
         return [
-            self._structure_hits(self.structures.table, candidates)
-            for candidates in self.structures.search(batch)
+            self._structure_hits(self.structures.table, candidates, len(query.spectrum))
+            for query, candidates in zip(batch, self.structures.search(batch), strict=True)
         ]
 
-    def _structure_hits(self, table: StructureTable, candidates: list[Candidate]) -> list[Evidence]:
+    def _structure_hits(
+        self, table: StructureTable, candidates: list[Candidate], n_peaks: int
+    ) -> list[Evidence]:
         found: list[Evidence] = []
-        for candidate, probability in zip(candidates, probabilities(candidates), strict=True):
+        shares = probabilities(candidates, n_peaks)
+        for candidate, probability in zip(candidates, shares, strict=True):
             if len(found) == self.settings.top:
                 break
             if candidate.score < self.settings.min_score:
