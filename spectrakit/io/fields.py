@@ -62,7 +62,9 @@ _ALIASES = {
     "replicate": "replicate",
 }
 # "Na" is sodium, so case counts.
-_ABSENT = frozenset("n/a N/A na NA nan NaN NAN none None NONE null NULL".split()) | {""}
+_ABSENT = frozenset(
+    ["n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "none", "None", "NONE", "null", "NULL"]
+) | {""}
 NAMES = frozenset({"name", "compound_name", "title", "spectrum_id", "accession", "db"})
 _LONGEST_ABSENT = 8  # with spaces around it
 _POLARITIES = {
