@@ -62,6 +62,7 @@ _ALIASES = {
     "replicate": "replicate",
 }
 _ABSENT = frozenset({"", "n/a", "na", "nan", "none", "null"})
+_LONGEST_ABSENT = 8  # with spaces around it
 _POLARITIES = {
     "positive": 1, "pos": 1, "p": 1, "+": 1, "1": 1, "1+": 1,
     "negative": -1, "neg": -1, "n": -1, "-": -1, "-1": -1, "1-": -1,
@@ -83,7 +84,7 @@ def canonical(key: str) -> str:
 
 def is_absent(text: str) -> bool:
     """Return whether a value only says that there is no value."""
-    return text.strip().lower() in _ABSENT
+    return len(text) <= _LONGEST_ABSENT and text.strip().lower() in _ABSENT
 
 
 @lru_cache(maxsize=65536)

@@ -80,11 +80,9 @@ def _spectrum(entry: _Entry, index: int) -> Spectrum:
     if entry.declared and not entry.body:
         raise BadSpectrum(_MISSING)
     mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else _NOTHING
-    fields = [_field(line) for line in entry.header.split("\n")]
-    for field in fields:
-        if field[0] == "comment":
-            fields = _with_comment(fields)
-            break
+    fields = list(map(_field, entry.header.split("\n")))
+    if "omment" in entry.header or "OMMENT" in entry.header:
+        fields = _with_comment(fields)
     if entry.declared is not None and entry.declared != len(mz):
         fields.append(("num_peaks", "Num Peaks", str(entry.declared)))
     return record_spectrum(

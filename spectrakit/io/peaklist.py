@@ -15,6 +15,21 @@ _PEAK = re.compile(r"\s*(\S+)\s+([^\s\"]+)\s*(.*?)\s*")
 _COLON_PEAK = re.compile(r"([^\s:]+):([^\s:]+)")
 
 
+class _Numbers(dict[bytes, float]):
+    """Numbers by their text: relative intensities are the same few hundred over and over."""
+
+    def __missing__(self, text: bytes) -> float:
+        value = float(text)
+        if len(self) < _NUMBERS_KEPT and len(text) <= _SHORT:
+            self[text] = value
+        return value
+
+
+_NUMBERS_KEPT = 1 << 16
+_SHORT = 8  # longer texts hardly repeat
+_intensity_of = _Numbers().__getitem__
+
+
 class BadPeakLine(BadSpectrum):
     """A line of the peak list that is no peak; ``line`` counts from 0 within the list."""
 
@@ -47,19 +62,19 @@ def parse_peaks(
     words = body.split()
     if len(words) == 2 * (body.count(b"\n") + 1) and b"_" not in body:
         try:
-            flat = list(map(float, words))
+            mz = list(map(float, words[::2]))
+            intensity = list(map(_intensity_of, words[1::2]))
         except ValueError:
             pass
         else:
-            mz = flat[::2]
             # Plain lists are faster than numpy for the usual few dozen peaks. A line of one
             # number and one of three would show as m/z that jump back: those go line by line.
-            if mz[0] >= 0 and mz == sorted(mz) and isfinite(sum(flat)):
-                return np.array(mz), np.array(flat[1::2]), []
-    mz_array, intensity, notes = _line_by_line(body, declared, comments)
+            if mz[0] >= 0 and mz == sorted(mz) and isfinite(sum(mz) + sum(intensity)):
+                return np.array(mz), np.array(intensity), []
+    *peaks, notes = _line_by_line(body, declared, comments)
     columns = {"note": note_column(notes)} if notes else NO_COLUMNS
-    mz_array, intensity, columns = tidy_peaks(mz_array, intensity, columns)
-    return mz_array, intensity, columns["note"].tolist() if notes else []
+    tidy_mz, tidy_intensity, columns = tidy_peaks(peaks[0], peaks[1], columns)
+    return tidy_mz, tidy_intensity, columns["note"].tolist() if notes else []
 
 
 def _line_by_line(

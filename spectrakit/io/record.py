@@ -158,7 +158,7 @@ def record_spectrum(
         if meaning in known:
             id_from = meaning
             break
-    for meaning in _KEPT:
+    for meaning in _KEPT:  # in this order: equal files give equal stores
         if meaning in known and meaning != id_from:
             facts.keep(meaning)
     title = get("title", "") if id_from != "title" else ""
@@ -179,13 +179,13 @@ def record_spectrum(
         precursor_intensity=precursor_intensity,
         charge=magnitude * (polarity or 1),
         adduct=adduct,
-        isolation_lower=facts.number("isolation_lower"),
-        isolation_upper=facts.number("isolation_upper"),
+        isolation_lower=facts.number("isolation_lower") if "isolation_lower" in known else nan,
+        isolation_upper=facts.number("isolation_upper") if "isolation_upper" in known else nan,
         collision_energy=energy,
         collision_energy_value=energy_value,
         collision_energy_unit=energy_unit,
         activation=get("activation", activation),
-        rt_seconds=_retention_time(facts, time_unit),
+        rt_seconds=_retention_time(facts, time_unit) if _TIMES & known.keys() else nan,
         instrument=get("instrument", instrument_type),
         sample=get("sample", ""),
         replicate=int(known["replicate"]) if get("replicate", "").isdecimal() else 0,
@@ -195,6 +195,7 @@ def record_spectrum(
     )
 
 
+_TIMES = frozenset({"rt_seconds", "rt_minutes", "retention_time"})
 _NO_ENERGY = (nan, "", "")
 _KEPT = ("spectrum_id", "accession", "db", "scans", "feature_id", "comment")
 

@@ -72,8 +72,8 @@ class FragmentModel:
     background: float = 1.0  # added to what a structure can make
     gamma: float = 0.4  # how much a structure pays for being able to make anything
     kappa: float = 3.0  # from weighted peaks to log-odds
-    score_middle: float = 0.0  # evidence shown as score 0.5
-    score_spread: float = 1.0
+    score_middle: float = -1.0  # evidence shown as score 0.5: between truths and decoys of valid
+    score_spread: float = 2.0
 
     def size_cost(self, mass: Floats, total: Floats) -> Floats:
         """Return (k,) costs of fragments of ``mass`` from molecules of mass ``total`` (Da)."""

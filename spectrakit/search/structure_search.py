@@ -9,7 +9,7 @@ however many spectra it may explain.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Candidate:
     adduct: str
     mz_error_ppm: float
     score: float  # fragmenter, 0 to 1
-    evidence: float  # fragmenter, log-odds
+    evidence: float  # fragmenter, log-odds; the score ascends with it
     merit: float  # log-odds among the candidates, up to a constant; they are ranked by it
     matched_peaks: int
     note: str
@@ -128,7 +128,8 @@ class StructureSearch:
         if len(rows) == 0:
             return []
         own = cut.between(task.start - base, task.stop - base)
-        scores = score_fragments(own, peaks)
+        ion = replace(peaks, polarity=task.adduct.polarity, adduct=task.adduct.name)
+        scores = score_fragments(own, ion)
         cost = 0.0 if task.stated else _adduct_cost(task.adduct)
         candidates: list[Candidate] = []
         for row in rows:

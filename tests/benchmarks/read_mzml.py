@@ -38,7 +38,7 @@ ROUNDS = 3
 
 def repeated(source: Path, target: Path, n_bytes: int) -> None:
     """Write the spectra of ``source`` again and again, as an mzML of at least ``n_bytes``."""
-    text = gzip.open(source).read()
+    text = gzip.decompress(source.read_bytes())
     first = text.index(b"<spectrum ")
     last = text.rindex(b"</spectrum>") + len(b"</spectrum>")
     body = text[first:last]
