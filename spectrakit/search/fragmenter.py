@@ -14,7 +14,7 @@ Source: the family of MetFrag (Ruttkies et al. 2016, doi:10.1186/s13321-016-0115
 labels after Pritchard and Thurimella 2011, section 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from spectrakit.search.smiles_graph import HYDROGEN_MASS, SmilesGraph, read_smil
 
 MAX_ATOMS = 400  # heavier graphs are refused: peptides of 50 residues, not molecules to look up
 N_STATES = 6  # 0, 1 or 2 cuts, each with an even or odd number of hydrogens to move
+_BATCH_WORK = 1_000_000  # squared atoms of a batch: bounds the memory of its pairs of cuts
 _BATCH = 256  # molecules at once: arrays stay in the processor's cache
 
 Ints = NDArray[np.int64]
@@ -143,6 +144,33 @@ def _fragment_graphs(graphs: Sequence[SmilesGraph], model: FragmentModel, explai
     )
 
 
+def _batches(
+    smiles: Sequence[str], rejected: dict[int, str]
+) -> Iterator[tuple[list[int], list[SmilesGraph]]]:
+    """Yield numbers and graphs of structures that are cut together; fill ``rejected``."""
+    numbers: list[int] = []
+    graphs: list[SmilesGraph] = []
+    work = 0
+    for number, text in enumerate(smiles):
+        try:
+            graph = read_smiles(text)
+        except ValueError as error:
+            rejected[number] = f"unreadable SMILES: {error}"
+            continue
+        n = len(graph.mass)
+        if n > MAX_ATOMS:
+            rejected[number] = f"more than {MAX_ATOMS} heavy atoms"
+            continue
+        if graphs and (len(graphs) >= _BATCH or work + n * n > _BATCH_WORK):
+            yield numbers, graphs
+            numbers, graphs, work = [], [], 0
+        numbers.append(number)
+        graphs.append(graph)
+        work += n * n
+    if graphs:
+        yield numbers, graphs
+
+
 def fragment_many(
     smiles: Sequence[str], model: FragmentModel = FITTED, *, explain: bool = False
 ) -> Fragments:
@@ -156,30 +184,16 @@ def fragment_many(
     abundance = np.zeros((len(smiles), N_STATES))
     sizes = np.zeros(len(smiles), np.int64)
     flats: list[_Flat] = []
-    for begin in range(0, len(smiles), _BATCH):
-        graphs: list[SmilesGraph] = []
-        numbers: list[int] = []
-        for number, text in enumerate(smiles[begin : begin + _BATCH], begin):
-            try:
-                graph = read_smiles(text)
-            except ValueError as error:
-                rejected[number] = f"unreadable SMILES: {error}"
-                continue
-            if len(graph.mass) > MAX_ATOMS:
-                rejected[number] = f"more than {MAX_ATOMS} heavy atoms"
-                continue
-            graphs.append(graph)
-            numbers.append(number)
-        if graphs:
-            flat = _fragment_graphs(graphs, model, explain)
-            cost = flat.cost + model.size_cost(flat.mass, flat.total[flat.owner])
-            seen = np.exp(-cost) * (flat.mass > model.lowest_mass)
-            summed = np.bincount(
-                flat.owner * N_STATES + flat.state, seen, minlength=len(graphs) * N_STATES
-            )
-            abundance[numbers] = summed.reshape(-1, N_STATES)
-            sizes[numbers] = np.bincount(flat.owner, minlength=len(graphs))
-            flats.append(flat._replace(cost=cost))
+    for numbers, graphs in _batches(smiles, rejected):
+        flat = _fragment_graphs(graphs, model, explain)
+        cost = flat.cost + model.size_cost(flat.mass, flat.total[flat.owner])
+        seen = np.exp(-cost) * (flat.mass > model.lowest_mass)
+        summed = np.bincount(
+            flat.owner * N_STATES + flat.state, seen, minlength=len(graphs) * N_STATES
+        )
+        abundance[numbers] = summed.reshape(-1, N_STATES)
+        sizes[numbers] = np.bincount(flat.owner, minlength=len(graphs))
+        flats.append(flat._replace(cost=cost))
     indptr = np.zeros(len(smiles) + 1, np.int64)
     np.cumsum(sizes, out=indptr[1:])
     empty = [np.zeros(0)]

@@ -18,7 +18,7 @@ from spectrakit.search.prepared import GRID, PreparedSpectra, Queries
 from spectrakit.search.similarity import COSINES, LEAST_LOSS, Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
-CHUNK_TERMS = 1 << 17  # peak matches summed at once
+CHUNK_TERMS = 1 << 15  # peak matches summed at once
 CHUNK_SCORES = 1 << 19  # (query, row) sums held at once
 SLACK = 1e-5  # float32 sums may be this much below the exact score
 
@@ -70,9 +70,7 @@ def open_pairs(
     ranges = _peak_ranges(index, queries, method, tolerance)
     n_terms = np.add.reduce([np.bincount(r.query, r.counts, len(queries)) for r in ranges])
     for first, stop in _query_chunks(n_terms, max(1, CHUNK_SCORES // max(n_rows, 1))):
-        bound, matched = _bounds(index, queries, ranges, first, stop, method)
-        if min_matched_peaks > 1:
-            bound[matched < min_matched_peaks] = 0.0
+        bound = _bounds(index, queries, ranges, first, stop, method, min_matched_peaks)
         for number in range(first, stop):
             of_query = bound[number - first]
             if query_adduct[number] != -1:
@@ -159,11 +157,12 @@ def _bounds(
     first: int,
     stop: int,
     method: Similarity,
-) -> tuple[FloatArray, IntArray]:
-    """(stop - first, n_rows) summed terms and number of matching peaks of queries."""
+    min_matched_peaks: int,
+) -> FloatArray:
+    """(stop - first, n_rows) summed terms; 0 where fewer peaks match than wanted."""
     n_rows, n = len(index.spectra), stop - first
-    total = np.zeros(n * n_rows)
-    matched = np.zeros(n * n_rows, dtype=np.int64)
+    sums: list[FloatArray] = []
+    matched = np.zeros(n * n_rows if min_matched_peaks > 1 else 0, dtype=np.int64)
     for part in ranges:
         begin, end = np.searchsorted(part.query, [first, stop])
         counts = part.counts[begin:end]
@@ -171,14 +170,18 @@ def _bounds(
         query_peak = part.query_peak[begin:end]
         target = part.peaks.row[place] + np.repeat((part.query[begin:end] - first) * n_rows, counts)
         term = _terms(index.spectra, queries.spectra, part.peaks, place, query_peak, counts, method)
-        total += np.bincount(target, term, minlength=n * n_rows)
-        matched += np.bincount(target, minlength=n * n_rows)
+        sums.append(np.bincount(target, term, minlength=n * n_rows).astype(np.float64, copy=False))
+        if len(matched):
+            matched += np.bincount(target, minlength=n * n_rows)
+    total = sums[0] if len(sums) == 1 else sums[0] + sums[1]
+    if len(matched):
+        total[matched < min_matched_peaks] = 0.0
     bound = total.reshape(n, n_rows)
     if method in COSINES:
         own = norms(queries.spectra.take(np.arange(first, stop)), method)
         norm = own[:, None] * index.norm(method)[None, :]
         bound = np.divide(bound, norm, out=np.zeros_like(bound), where=norm > 0)
-    return bound, matched.reshape(n, n_rows)
+    return bound
 
 
 def _terms(

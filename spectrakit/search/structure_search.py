@@ -1,6 +1,6 @@
 """Candidate structures for spectra: looked up by mass over the adducts, ranked by fragments.
 
-A candidate's merit adds log-odds: the fragmenter's score times STEEPNESS, less the Gaussian
+A candidate's merit adds log-odds: the fragmenter's evidence times STEEPNESS, less the Gaussian
 penalty of its mass error (the tolerance is taken as two standard deviations), less what a rarer
 ion costs. STEEPNESS is fitted with the probability (``structure_confidence``).
 
@@ -9,7 +9,7 @@ however many spectra it may explain.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ ADDUCT_COST: dict[int, dict[str, float]] = {
 }  # fmt: skip
 RARE_ADDUCT_COST = 3.0
 
-STEEPNESS = 4.6  # log-odds for each unit of the fragmenter's score; fitted, see below
+STEEPNESS = 0.89  # of the fragmenter's evidence; fitted with structure_confidence
 
 _MAX_CLUSTER = 4096  # structures cut together
 _MIN_RELATIVE_INTENSITY = 0.005
@@ -50,6 +50,7 @@ class Candidate:
     adduct: str
     mz_error_ppm: float
     score: float  # fragmenter, 0 to 1
+    evidence: float  # fragmenter, log-odds; the score ascends with it
     merit: float  # log-odds among the candidates, up to a constant; they are ranked by it
     matched_peaks: int
     note: str
@@ -127,13 +128,14 @@ class StructureSearch:
         if len(rows) == 0:
             return []
         own = cut.between(task.start - base, task.stop - base)
-        scores = score_fragments(own, peaks)
+        ion = replace(peaks, polarity=task.adduct.polarity, adduct=task.adduct.name)
+        scores = score_fragments(own, ion)
         cost = 0.0 if task.stated else _adduct_cost(task.adduct)
         candidates: list[Candidate] = []
         for row in rows:
             at = int(row) - task.start
             ion_mz = task.adduct.mz(float(self.table.exact_mass[row]))
-            score = float(scores.score[at])
+            evidence = float(scores.evidence[at])
             ppm = (task.precursor_mz - ion_mz) / ion_mz * 1e6
             sigma = self.tolerance.half_width(ion_mz) / ion_mz * 1e6 / 2
             candidates.append(
@@ -141,8 +143,9 @@ class StructureSearch:
                     row=int(row),
                     adduct=task.adduct.name,
                     mz_error_ppm=ppm,
-                    score=score,
-                    merit=STEEPNESS * score - 0.5 * (ppm / sigma) ** 2 - cost,
+                    score=float(scores.score[at]),
+                    evidence=evidence,
+                    merit=STEEPNESS * evidence - 0.5 * (ppm / sigma) ** 2 - cost,
                     matched_peaks=int(scores.matched_peaks[at]),
                     note=task.note,
                 )

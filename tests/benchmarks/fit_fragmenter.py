@@ -1,6 +1,6 @@
 """Fit the costs of the fragmenter and print them (search/fragment_model.py).
 
-    python tests/benchmarks/fit_fragmenter.py [--molecules 3639] [--iterations 150] [--check]
+    python tests/benchmarks/fit_fragmenter.py [--molecules 3639] [--iterations 120] [--check]
 
 Molecules of massbank_train_library are ranked among up to 19 structures of the same mass (10 ppm)
 from molecules.csv.gz that are in no library and in no evaluation list. The negative conditional
@@ -13,6 +13,7 @@ import argparse
 import csv
 import gzip
 import hashlib
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,7 +91,7 @@ def problem(molecules, share, seed=0):
     peak_owner, peak_weight, firsts, offsets, truths, owners = [], [], [], [], [], []
     polarity_weight = []
     n_candidates = n_peaks = n_explanations = 0
-    for number, m in enumerate(molecules):
+    for m in molecules:
         found = fragment_many(m.candidates, explain=True)
         if found.rejected:
             continue
@@ -251,7 +252,9 @@ def training(limit):
         for key, _ in candidates
     }
     with gzip.open(DATA / "molecules.csv.gz", "rt", encoding="utf-8") as handle:
-        known = [(float(r["exact_mass"]), r["inchikey14"], r["smiles"]) for r in csv.DictReader(handle)]
+        known = [
+            (float(r["exact_mass"]), r["inchikey14"], r["smiles"]) for r in csv.DictReader(handle)
+        ]
     known.sort()
     masses = np.array([mass for mass, _, _ in known])
     place = {key: i for i, (_, key, _) in enumerate(known)}
@@ -295,7 +298,8 @@ def show(x):
     def text(values, indent=""):
         if values.ndim == 1:
             body = ", ".join(f"{v:.2f}".replace("-0.00", "0.00") for v in values)
-            return f"{indent}({body}),\n"
+            line = f"{indent}({body}),"
+            return textwrap.fill(line, 90, subsequent_indent=indent + " ") + "\n"
         return f"{indent}(\n" + "".join(text(v, indent + "    ") for v in values) + f"{indent}),\n"
 
     for name in list(SHAPE)[3:]:
@@ -308,7 +312,7 @@ def main():
     """Fit, report, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--molecules", type=int, default=3639)
-    parser.add_argument("--iterations", type=int, default=150)
+    parser.add_argument("--iterations", type=int, default=120)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     start = plain()

@@ -32,7 +32,8 @@ MASS_ERROR_PPM = 2.5
 class Case:
     """The candidates of one spectrum, and which of them is right (-1: none)."""
 
-    score: np.ndarray
+    evidence: np.ndarray  # of the fragmenter
+    n_peaks: int
     rest: np.ndarray  # merit without the fragmenter: mass error and adduct
     truth: int
     molecule: str
@@ -66,15 +67,17 @@ def cases(name: str, per_molecule: int) -> list[Case]:
             keys.append(key)
     found = []
     for start in range(0, len(queries), 256):
-        for key, candidates in zip(
-            keys[start : start + 256], search.search(queries[start : start + 256]), strict=True
+        batch = queries[start : start + 256]
+        for query, key, candidates in zip(
+            batch, keys[start : start + 256], search.search(batch), strict=True
         ):
             own = [table.text["inchikey14"][c.row] for c in candidates]
             truth = own.index(key) if key in own else -1
             found.append(
                 Case(
-                    np.array([c.score for c in candidates]),
-                    np.array([c.merit - STEEPNESS * c.score for c in candidates]),
+                    np.array([c.evidence for c in candidates]),
+                    len(query.spectrum),
+                    np.array([c.merit - STEEPNESS * c.evidence for c in candidates]),
                     truth,
                     key,
                 )
@@ -83,11 +86,15 @@ def cases(name: str, per_molecule: int) -> list[Case]:
 
 
 def probabilities(case: Case, x: np.ndarray) -> np.ndarray:
-    """Return the probability of each candidate, then of none."""
-    steepness, none = x
-    exponents = np.append(steepness * case.score + case.rest, none)
-    weights = np.exp(exponents - exponents.max())
-    return weights / weights.sum()
+    """Return the probability of each candidate, then of none (structure_confidence.py)."""
+    if len(case.evidence) == 0:
+        return np.array([1.0])
+    steepness, base, peaks, best = x
+    merit = steepness * case.evidence + case.rest
+    shares = np.exp(merit - merit.max())
+    logit = base + peaks * np.log1p(case.n_peaks) + best * merit.max()
+    present = 1 / (1 + np.exp(-logit))
+    return np.append(present * shares / shares.sum(), 1 - present)
 
 
 def loss(x: np.ndarray, data: list[Case]) -> float:
@@ -136,10 +143,10 @@ def main() -> None:
         sys.exit("../shared/data is not there")
     valid = cases("valid", arguments.per_molecule)
     fit = minimize(
-        loss, np.array([7.0, 4.0]), args=(valid,), method="Nelder-Mead",
-        options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-5},
+        loss, np.array([1.0, -1.0, 0.3, 0.5]), args=(valid,), method="Nelder-Mead",
+        options={"maxiter": 1500, "xatol": 1e-3, "fatol": 1e-6},
     )  # fmt: skip
-    print(f"STEEPNESS = {fit.x[0]:.2f}, NONE_OF_THEM = {fit.x[1]:.2f}")
+    print("STEEPNESS = {:.2f}, Presence(base={:.2f}, peaks={:.2f}, best={:.2f})".format(*fit.x))
     report("valid", valid, fit.x)
     if arguments.test:
         report("test", cases("test", arguments.per_molecule), fit.x)

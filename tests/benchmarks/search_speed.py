@@ -5,7 +5,10 @@ Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/search_speed.py``
 Library and queries are drawn from ``massbank_train_library`` (positive, precursor given, at
 least 3 peaks). Both programs get the same cleaned peaks (merged at 0.05 Da, 1 % noise), so
 that search alone is timed; the last rows include cleaning. FlashEntropy returns an array of
-scores for the whole library, unsorted; ours returns sorted hits. CPU time, best of 5.
+scores for the whole library, unsorted; ours returns sorted hits. CPU time, best of 5. The
+tolerances lie off the decimal grid of the data: at exactly 0.02 Da float32 decides by rounding.
+In the hybrid search FlashEntropy also matches losses below 1.6 Da, which ours does not
+(similarity.py): there the scores differ where the precursor peak is kept, as here.
 """
 
 import argparse
@@ -15,7 +18,7 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from _massbank import read_msp
+from _massbank import read_records
 from ms_entropy import FlashEntropySearch, clean_spectrum
 
 from spectrakit.preprocess.peaks import PeakLists, clean_peaks
@@ -23,9 +26,9 @@ from spectrakit.search.index import SearchMode, SearchSettings, SpectralIndex
 from spectrakit.search.prepared import PreparedSpectra, Queries
 from spectrakit.spectrum import Tolerance
 
-FRAGMENT = Tolerance(0.02, "Da")
+FRAGMENT = Tolerance(0.019937, "Da")
 MERGED = Tolerance(0.025, "Da")  # half of 0.05 Da, at which FlashEntropySearch merges
-PRECURSOR = Tolerance(0.01, "Da")
+PRECURSOR = Tolerance(0.009973, "Da")
 
 
 def best_of(function, times=5):
@@ -39,7 +42,7 @@ def best_of(function, times=5):
 
 
 def draw(n_library, n_queries, seed):
-    records = read_msp("massbank_train_library.msp.gz")
+    records = read_records("massbank_train_library.msp.gz")
     usable = np.flatnonzero(
         (records.polarity == 1) & np.isfinite(records.precursor_mz) & (records.peaks.counts >= 3)
     )
@@ -116,7 +119,9 @@ def main():
         search = getattr(flash, name)
         return np.array(
             [
-                search(precursor_mz=float(mz), peaks=p, ms2_tolerance_in_da=0.02, **kwargs)
+                search(
+                    precursor_mz=float(mz), peaks=p, ms2_tolerance_in_da=FRAGMENT.value, **kwargs
+                )
                 for mz, p in zip(asked.precursor_mz, pairs, strict=True)
             ]
         )
@@ -125,7 +130,12 @@ def main():
         print(f"{label:34s} {n / ours:15,.0f} {n / theirs:17,.0f} {theirs / ours:6.1f}x  {note}")
 
     cases = [
-        ("identity", "identity_search", {"ms1_tolerance_in_da": 0.01}, SearchMode.PRECURSOR),
+        (
+            "identity",
+            "identity_search",
+            {"ms1_tolerance_in_da": PRECURSOR.value},
+            SearchMode.PRECURSOR,
+        ),
         ("open, 10 best", "open_search", {}, SearchMode.OPEN),
         ("analogue (hybrid), 10 best", "hybrid_search", {}, SearchMode.ANALOGUE),
     ]
@@ -159,8 +169,8 @@ def main():
             flash.identity_search(
                 precursor_mz=float(mz),
                 peaks=clean_spectrum(p, min_ms2_difference_in_da=0.05),
-                ms1_tolerance_in_da=0.01,
-                ms2_tolerance_in_da=0.02,
+                ms1_tolerance_in_da=PRECURSOR.value,
+                ms2_tolerance_in_da=FRAGMENT.value,
             )
 
     _, ours = best_of(ours_from_raw)

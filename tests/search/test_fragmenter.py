@@ -162,3 +162,51 @@ def test_spectra_without_use_score_zero():
         (scores,) = score_candidates(["CCO", "C("], [query])
         assert scores.score.tolist() == [0.0, 0.0]
         assert scores.matched_peaks.tolist() == [0, 0]
+
+
+def test_the_score_ascends_with_the_evidence():
+    mz = np.array([138.0662, 110.0713, 195.0877, 83.0604, 69.0447])
+    smiles = ["CN1C=NC2=C1C(=O)N(C)C(=O)N2C", "CCCN1C2=C(NC=N2)C(=O)NC1=O", "CC(O)C(C)SC(C)C(C)S"]
+    (scores,) = score_candidates(smiles, [FragmentQuery(mz, np.ones(5), 1)])
+    order = np.argsort(scores.evidence)
+    assert np.all(np.diff(scores.score[order]) >= 0)
+    assert scores.score.argmax() == 0  # caffeine's own peaks
+    assert np.all((scores.score >= 0) & (scores.score <= 1))
+
+
+def test_fragments_and_matches_agree_with_a_plain_loop():
+    """Oracle: the formula of the docstring, written out over all fragments and peaks."""
+    from spectrakit.chemistry import ELECTRON_MASS
+    from spectrakit.search.fragment_model import FITTED as model
+
+    mz, intensity = np.array([60.0444, 88.0393, 91.0542, 120.0808, 103.0542]), np.arange(1.0, 6.0)
+    found = fragment("NC(Cc1ccccc1)C(=O)O")
+    made = [np.zeros(6), np.zeros(5)]
+    for mass, cost, state in zip(found.mass, found.cost, found.state, strict=True):
+        if mass > model.lowest_mass:
+            made[0][state] += np.exp(-cost)
+        for k, peak in enumerate(mz):
+            for h in range(-3, 4):
+                neutral = peak + ELECTRON_MASS - h * HYDROGEN_MASS
+                error = abs(mass - neutral)
+                if error <= model.tolerance_da + model.tolerance_ppm * 1e-6 * neutral:
+                    step = int(error / (model.error_da + model.error_ppm * 1e-6 * peak))
+                    extra = model.hydrogen[0, state, h + 3] + model.error[min(step, 9)]
+                    made[1][k] += np.exp(-(cost + extra))
+    weight = np.sqrt(intensity * mz)
+    possible = made[0] @ np.exp(-model.hydrogen[0, :, :7]).sum(1) + model.background
+    gain = np.log1p(made[1]) @ weight / weight.sum()
+    expected = model.kappa * (gain - model.gamma * np.log(possible))
+    got = score_fragments(found, FragmentQuery(mz, intensity, 1))
+    assert got.evidence[0] == pytest.approx(expected, rel=1e-5)
+    assert got.matched_peaks[0] == np.count_nonzero(made[1])
+
+
+def test_part_of_a_batch_scores_as_alone():
+    query = FragmentQuery(np.linspace(30, 200, 40), np.ones(40), 1)
+    smiles = [*SMALL[:4], "C(", *SMALL[4:8]]
+    whole = fragment_many(smiles)
+    part = score_fragments(whole.between(3, 7), query)
+    (alone,) = score_candidates(smiles[3:7], [query])
+    np.testing.assert_allclose(part.evidence, alone.evidence)
+    assert part.rejected == alone.rejected == {1: whole.rejected[4]}
