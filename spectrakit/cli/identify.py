@@ -70,14 +70,23 @@ def identify(
         str, typer.Option(metavar="TOLERANCE", help="Precursor window, such as 10ppm or 0.01Da.")
     ] = "10ppm",
     fragment_tolerance: Annotated[
-        str, typer.Option(metavar="TOLERANCE", help="Fragment window, such as 0.02Da or 20ppm.")
-    ] = "0.02Da",
+        str,
+        typer.Option(
+            metavar="TOLERANCE",
+            help="Fragment window, such as 0.01Da or 20ppm. [default: 0.02Da; 0.4Da where a "
+            "library has whole m/z only]",
+            show_default=False,
+        ),
+    ] = "",
     min_score: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Hits below this score are left out.")
     ] = 0.0,
     min_matched_peaks: Annotated[
-        int, typer.Option(min=1, help="Hits with fewer matched peaks are left out.")
-    ] = 1,
+        int,
+        typer.Option(
+            min=0, help="Hits with fewer matched peaks are left out; 0 keeps mass alone (level 5)."
+        ),
+    ] = 0,
     top: Annotated[int, typer.Option(min=1, help="Compounds kept for each spectrum.")] = 10,
     fdr: Annotated[
         float | None,

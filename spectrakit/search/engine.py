@@ -15,6 +15,7 @@ from spectrakit.search.index import SearchMode, SearchSettings
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.library_search import library_evidence
+from spectrakit.search.prepared import DEFAULT_TOLERANCE
 from spectrakit.search.queries import Query
 from spectrakit.search.ranking import Evidence, ranked_hits
 from spectrakit.search.similarity import Similarity
@@ -35,9 +36,9 @@ class EngineSettings:
     method: str = "entropy"
     mode: str = "precursor"
     precursor_tolerance: str = "10ppm"
-    fragment_tolerance: str = "0.02Da"
+    fragment_tolerance: str = ""  # 0.02Da, and wider for libraries of whole m/z
     min_score: float = 0.0
-    min_matched_peaks: int = 1
+    min_matched_peaks: int = 0
     top: int = 10
 
 
@@ -54,7 +55,12 @@ class Engine:
         """Yield each query with its ranked hits."""
         stream = iter(queries)
         while batch := list(islice(stream, BATCH)):
-            library = library_evidence(self.libraries, batch, self.search_settings())
+            library = library_evidence(
+                self.libraries,
+                batch,
+                self.search_settings(),
+                widen_for_nominal=not self.settings.fragment_tolerance,
+            )
             structures = self._structure_evidence(batch)
             for query, known, possible in zip(batch, library, structures, strict=True):
                 _leave_room(known, possible)
@@ -66,7 +72,11 @@ class Engine:
             mode=SearchMode(self.settings.mode),
             method=Similarity(self.settings.method),
             precursor_tolerance=Tolerance.parse(self.settings.precursor_tolerance),
-            fragment_tolerance=Tolerance.parse(self.settings.fragment_tolerance),
+            fragment_tolerance=(
+                Tolerance.parse(self.settings.fragment_tolerance)
+                if self.settings.fragment_tolerance
+                else DEFAULT_TOLERANCE
+            ),
             min_score=self.settings.min_score,
             min_matched_peaks=self.settings.min_matched_peaks,
         )
@@ -89,10 +99,7 @@ class Engine:
                 break
             if candidate.score < self.settings.min_score:
                 continue
-            if (
-                candidate.matched_peaks < self.settings.min_matched_peaks
-                and candidate.matched_peaks
-            ):
+            if candidate.matched_peaks < self.settings.min_matched_peaks:
                 continue
             (structure,) = table.finish([candidate.row])
             hit = Hit(

@@ -7,7 +7,6 @@ spectra and for ten million. Rows are sorted by polarity, then precursor m/z.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
 
@@ -19,54 +18,12 @@ from spectrakit.preprocess.peaks import IntArray, clean_peaks
 from spectrakit.search.open_search import open_pairs
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, adducts_agree, precursor_pairs
-from spectrakit.search.prepared import DEFAULT_TOLERANCE, PreparedSpectra, Queries
+from spectrakit.search.prepared import DEFAULT_TOLERANCE, PreparedSpectra, Queries, concatenate
+from spectrakit.search.settings import OPEN_TOP, SearchMode, SearchSettings
 from spectrakit.search.similarity import Similarity, norms, score_pairs
 from spectrakit.spectrum import FloatArray, Tolerance
 
 INDEX_VERSION = 1
-DEFAULT_PRECURSOR_TOLERANCE = Tolerance(10.0, "ppm")
-OPEN_TOP = 100  # library spectra for each query when all are compared
-
-
-class SearchMode(StrEnum):
-    """Which library spectra a query meets."""
-
-    PRECURSOR = "precursor"  # those of the same precursor m/z
-    OPEN = "open"  # all
-    ANALOGUE = "analogue"  # all, with peaks that may be shifted by the precursor difference
-
-
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """What is compared with what, and how.
-
-    ``top`` is the number of library spectra returned for each query; 0 means all in
-    precursor mode and ``OPEN_TOP`` otherwise.
-    """
-
-    mode: SearchMode = SearchMode.PRECURSOR
-    method: Similarity = Similarity.ENTROPY
-    precursor_tolerance: Tolerance = DEFAULT_PRECURSOR_TOLERANCE
-    fragment_tolerance: Tolerance = DEFAULT_TOLERANCE
-    min_score: float = 0.0
-    min_matched_peaks: int = 1
-    match_adducts: bool = True
-    top: int = 0
-
-    def effective_method(self) -> Similarity:
-        """Return the similarity that is computed: analogue search lets peaks shift."""
-        if self.mode is not SearchMode.ANALOGUE:
-            return self.method
-        if self.method in (Similarity.ENTROPY, Similarity.HYBRID):
-            return Similarity.HYBRID
-        if self.method in (Similarity.COSINE, Similarity.MODIFIED_COSINE):
-            return Similarity.MODIFIED_COSINE
-        if self.method is Similarity.NEUTRAL_LOSS:
-            return self.method
-        raise UsageError(
-            f"--search analogue cannot use --method {self.method}.",
-            hint="Use entropy (peaks may match as fragment or as loss) or modified-cosine.",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,19 +283,6 @@ class SpectralIndex:
             fragments=PeakIndex.build(spectra, self.block_start, losses=False),
             losses=PeakIndex.build(spectra, self.block_start, losses=True),
         )
-
-
-def concatenate(parts: Iterable[PreparedSpectra]) -> PreparedSpectra:
-    """Lay prepared spectra end to end."""
-    held = list(parts)
-    counts = np.concatenate([np.empty(0, dtype=np.int64), *(part.counts for part in held)])
-    return PreparedSpectra(
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        np.concatenate([np.empty(0, dtype=np.int32), *(part.mz for part in held)]),
-        np.concatenate([np.empty(0, dtype=np.float32), *(part.intensity for part in held)]),
-        np.concatenate([np.empty(0, dtype=np.float32), *(part.weighted for part in held)]),
-        np.concatenate([np.empty(0), *(part.precursor_mz for part in held)]),
-    )
 
 
 def _coded(words: Sequence[str]) -> tuple[list[str], IntArray]:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from spectrakit.chemistry import canonical_adduct, exact_mass, known_adduct
 from spectrakit.errors import InputError
 from spectrakit.search.index import SpectralIndex
-from spectrakit.search.prepared import PreparedSpectra, prepare_spectra
+from spectrakit.search.prepared import GRID, PreparedSpectra, prepare_spectra
 from spectrakit.search.structures import TextColumn
 from spectrakit.spectrum import Molecule, Spectrum
 
@@ -25,6 +26,7 @@ INDEX_NAME = "spectra"  # name of the arrays in the store's /index
 MOLECULE_TEXTS = ("name", "inchikey", "smiles", "formula")
 
 _INCHIKEY = re.compile(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?")
+NOMINAL_STEP = round(1 / GRID)  # grid cells between whole m/z
 _CHUNK = 4096  # spectra cleaned at once
 
 
@@ -52,6 +54,12 @@ class SpectralLibrary:
     def has_electron_ionisation(self) -> bool:
         """Whether spectra without a precursor (GC-EI) are most of the library."""
         return bool(np.isnan(self.index.spectra.precursor_mz).sum() * 2 > len(self.index))
+
+    @cached_property
+    def is_nominal(self) -> bool:
+        """Whether m/z are whole numbers (the first 10,000 peaks tell)."""
+        peaks = np.asarray(self.index.spectra.mz[:10_000])
+        return bool(len(peaks)) and bool(np.mean(peaks % NOMINAL_STEP == 0) > 0.95)
 
     def identity(self, index_row: int) -> dict[str, str]:
         """Return the texts of the spectrum in one index row."""

@@ -13,6 +13,7 @@ from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.prepared import Queries, prepare_spectra
 from spectrakit.search.queries import Query
 from spectrakit.search.ranking import Evidence
+from spectrakit.spectrum import Tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,33 @@ class _Asked:
         return np.array([number >= 0 for number in self.reading], dtype=bool)
 
 
+NOMINAL_TOLERANCE = Tolerance(0.4, "Da")  # for libraries of whole m/z (old GC-EI)
+
+
 def library_evidence(
-    libraries: Sequence[SpectralLibrary], batch: Sequence[Query], settings: SearchSettings
+    libraries: Sequence[SpectralLibrary],
+    batch: Sequence[Query],
+    settings: SearchSettings,
+    *,
+    widen_for_nominal: bool = False,
 ) -> list[list[Evidence]]:
     """Return the compounds found for each query of a batch.
 
     A spectrum without a precursor (electron ionisation) is compared with the whole library.
+    ``widen_for_nominal`` compares with ``NOMINAL_TOLERANCE`` where a library has whole m/z only.
     """
     found: list[list[Evidence]] = [[] for _ in batch]
-    if not libraries:
-        return found
-    asked = _ask(batch, settings)
-    rows = np.arange(len(asked.queries))
+    user_settings = settings
+    asks: dict[str, _Asked] = {}
     for library in libraries:
+        settings = user_settings
+        if widen_for_nominal and library.is_nominal:
+            settings = replace(settings, fragment_tolerance=NOMINAL_TOLERANCE)
+        tolerance = str(settings.fragment_tolerance)
+        if tolerance not in asks:
+            asks[tolerance] = _ask(batch, settings)
+        asked = asks[tolerance]
+        rows = np.arange(len(asked.queries))
         for part, mode in (
             (rows[asked.has_precursor], settings.mode),
             (rows[~asked.has_precursor], SearchMode.OPEN),

@@ -8,7 +8,7 @@ them (``evidence.py``). Similarities, as everywhere, see those of 1 % and more: 
 have ``weighted`` 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -22,6 +22,7 @@ from spectrakit.preprocess.peaks import (
     PeakLists,
     clean_peaks,
     entropy_weighted,
+    expand_ranges,
     normalised,
     not_below,
 )
@@ -88,8 +89,6 @@ class PreparedSpectra:
 
     def take(self, rows: IntArray) -> "PreparedSpectra":
         """Return the spectra ``rows``, in that order."""
-        from spectrakit.preprocess.peaks import expand_ranges
-
         counts = self.counts[rows]
         index = expand_ranges(self.indptr[:-1][rows], counts)
         indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
@@ -100,6 +99,19 @@ class PreparedSpectra:
             self.weighted[index],
             self.precursor_mz[rows],
         )
+
+
+def concatenate(parts: Iterable[PreparedSpectra]) -> PreparedSpectra:
+    """Lay prepared spectra end to end."""
+    held = list(parts)
+    counts = np.concatenate([np.empty(0, dtype=np.int64), *(part.counts for part in held)])
+    return PreparedSpectra(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.concatenate([np.empty(0, dtype=np.int32), *(part.mz for part in held)]),
+        np.concatenate([np.empty(0, dtype=np.float32), *(part.intensity for part in held)]),
+        np.concatenate([np.empty(0, dtype=np.float32), *(part.weighted for part in held)]),
+        np.concatenate([np.empty(0), *(part.precursor_mz for part in held)]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

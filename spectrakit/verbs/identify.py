@@ -126,6 +126,11 @@ def identify(
     settings = replace(settings, libraries=tuple(spectral_words(list(libraries))))
     engine = open_engine(settings)  # a wrong name is said before any file is read
     summary.library = engine.about
+    if not engine.libraries and engine.structures is None:
+        raise MismatchError(
+            "no library and no structures to search in.",
+            hint="Build a library with `spectrakit library add`, or leave out --structures none.",
+        )
     _say_licences(engine)
     conditions = parse_where(where)
     work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)

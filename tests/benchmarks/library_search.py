@@ -182,7 +182,7 @@ def main():
         settings = SearchSettings(min_matched_peaks=0, match_adducts=match_adducts)
         for protocol in ("official", "symmetric"):
             precursor_table(bench, settings, protocol, ablations=tune)
-    precursor_table(bench, SearchSettings(), "official, at least 1 matched peak,", ablations=False)
+    precursor_table(bench, SearchSettings(), "official (at least 1 matched peak)", ablations=False)
     for match_adducts in (True, False):
         open_table(bench, match_adducts)
 

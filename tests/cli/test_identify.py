@@ -322,3 +322,28 @@ def test_fdr_withdraws_uncertain_names(cli, sample_mzml):
     result = cli("identify", sample_mzml, "--fdr", "0")
     assert result.exit_code == 0
     assert {row["rank"] for row in table(result.stdout)} == {"0"}
+
+
+def test_real_gc_ei_spectra_meet_a_library_of_whole_masses(cli, shared_data):
+    """Eleven spectra of MS level 1 without any word of electron ionisation in the file."""
+    folder = shared_data / "ms" / "files" / "identify" / "gcms"
+    result = cli(
+        "identify", folder / "TargetedSpectraExtractor_matchSpectrum_GCMS.mzML",
+        "--library", folder / "MoNA-export-GC-MS_Spectra_reduced_TSE_matchSpectrum.msp",
+        "--structures", "none",
+    )  # fmt: skip
+    assert "read 11, kept 11" in result.stderr
+    first = {row["spectrum"]: row for row in table(result.stdout) if row["rank"] == "1"}
+    assert first["scan=6633"]["name"] == "beta-D-(+)-Glucose"
+    assert float(first["scan=6633"]["score"]) > 0.8
+
+
+def test_real_dda_run_of_pesticides(cli, shared_data):
+    """Sciex TripleTOF: 46 MS1, 213 MS2, as the manifest says."""
+    run = "ms/files/identify/pesticides_1/AssayGeneratorMetabo_input.mzML.gz"
+    result = cli("identify", shared_data / run, "--structures", "none", "--top", "1")
+    assert result.exit_code == 4  # nothing to search in: no library, no structures
+    result = cli("identify", shared_data / run, "--top", "1")
+    assert result.exit_code == 0
+    assert "read 259, kept 213, dropped 46 (46 MS1 scan)" in result.stderr
+    assert len(table(result.stdout)) == 213
