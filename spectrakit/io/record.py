@@ -39,7 +39,8 @@ def tidy_peaks(
     if len(mz) == 0:
         return mz, intensity, columns
     # One sum finds most; a sum can also overflow, hence the second look.
-    finite = np.isfinite(mz.sum() + intensity.sum(dtype=np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(mz.sum() + intensity.sum(dtype=np.float64))
     if not finite and not (np.isfinite(mz).all() and np.isfinite(intensity).all()):
         raise BadSpectrum(NAN_PEAKS)
     if not (mz[1:] >= mz[:-1]).all():

@@ -151,7 +151,7 @@ def score_fragments(
     mz, intensity = mz[good], intensity[good]
     targets = _targets(mz, query.polarity, _carrier(query.adduct))
     summed = _explanations(fragments, mz, targets, query.polarity, model)
-    weight = np.sqrt(intensity * mz)
+    weight = np.sqrt(intensity) * np.sqrt(mz)  # not of the product, which can overflow
     weight /= weight.sum() or 1.0
     readiness = np.exp(-model.hydrogen[0 if query.polarity > 0 else 1][:, : len(_MOVES)]).sum(1)
     possible = fragments.abundance @ readiness + model.background

@@ -86,7 +86,7 @@ def refuse_overwriting(inputs: Iterable[Path], out: Path) -> None:
             out.exists() and path.exists() and path.samefile(out)
         ):
             raise UsageError(
-                f"{out}: the output is also an input.", hint="Give the output another name."
+                f"{out}: is an input and the output.", hint="Choose another --out."
             )
 
 
