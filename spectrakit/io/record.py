@@ -63,10 +63,14 @@ def add_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 
 
 def field_of(key: str, value: str) -> Field:
-    """Return one field with its meaning; a value such as ``N/A`` has none and is only kept."""
-    if value and f.is_absent(value):
+    """Return one field with its meaning; a value such as ``N/A`` has none and is only kept.
+
+    A name is a name, whatever it is.
+    """
+    meaning = f.canonical(key)
+    if value and meaning not in f.NAMES and f.is_absent(value):
         return "", key, value
-    return f.canonical(key), key, value
+    return meaning, key, value
 
 
 class Facts:

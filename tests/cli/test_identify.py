@@ -347,3 +347,10 @@ def test_real_dda_run_of_pesticides(cli, shared_data):
     assert result.exit_code == 0
     assert "read 259, kept 213, dropped 46 (46 MS1 scan)" in result.stderr
     assert len(table(result.stdout)) == 213
+
+
+def test_probabilities_do_not_depend_on_how_many_hits_are_shown(cli, sample_mzml):
+    few = table(cli("identify", sample_mzml, "--top", "1").stdout)
+    many = table(cli("identify", sample_mzml, "--top", "50").stdout)
+    first = [row for row in many if row["rank"] in ("0", "1")]
+    assert few == first
