@@ -149,9 +149,11 @@ def score_fragments(
     mz, intensity = np.asarray(query.mz, np.float64), np.asarray(query.intensity, np.float64)
     good = (mz > _MIN_MZ) & (mz < _MAX_MZ) & (intensity > 0) & np.isfinite(intensity)
     mz, intensity = mz[good], intensity[good]
+    if len(mz):  # a power of two keeps every bit, and no product or sum can overflow
+        intensity = np.ldexp(intensity, -np.frexp(intensity.max())[1])
     targets = _targets(mz, query.polarity, _carrier(query.adduct))
     summed = _explanations(fragments, mz, targets, query.polarity, model)
-    weight = np.sqrt(intensity) * np.sqrt(mz)  # not of the product, which can overflow
+    weight = np.sqrt(intensity * mz)
     weight /= weight.sum() or 1.0
     readiness = np.exp(-model.hydrogen[0 if query.polarity > 0 else 1][:, : len(_MOVES)]).sum(1)
     possible = fragments.abundance @ readiness + model.background

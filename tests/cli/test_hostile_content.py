@@ -45,3 +45,21 @@ def test_a_line_of_many_peaks_takes_linear_time(cli, query, tmp_path, line):
     assert result.exit_code == 0
     assert "read 1, kept 1" in result.stderr
     assert time.process_time() - start < 15
+
+
+@pytest.mark.parametrize("text", ["<?" * 32_000, "<!--" * 16_000])
+def test_an_unclosed_xml_prolog_takes_linear_time(cli, tmp_path, text):
+    """64 kB of it took 15 s."""
+    path = tmp_path / "p.mzML"
+    path.write_text(text)
+    start = time.process_time()
+    assert cli("convert", path, "-o", tmp_path / "o.h5").exit_code == 3
+    assert time.process_time() - start < 3
+
+
+def test_a_library_spectrum_without_a_name_is_called_by_its_id(cli, query, tmp_path):
+    """Its hits were rows that named nothing."""
+    path = query("83.06 5\n138.066 100")
+    result = cli("identify", path, "--library", path, "--structures", "none")
+    header, first = (line.split("\t") for line in result.stdout.splitlines()[:2])
+    assert dict(zip(header, first, strict=True))["name"] == "a"
