@@ -160,8 +160,7 @@ def _adduct_cost(ion: Adduct) -> float:
 def _peaks(query: Query) -> FragmentQuery:
     mz = query.spectrum.mz.astype(np.float64)
     intensity = query.spectrum.intensity.astype(np.float64)
-    intensity /= intensity.max(initial=0.0) or 1.0  # sums of huge values would overflow
-    keep = intensity >= _MIN_RELATIVE_INTENSITY
+    keep = intensity >= _MIN_RELATIVE_INTENSITY * intensity.max(initial=0.0)
     if query.precursors:
         highest = max(
             p.mz + _ABOVE_PRECURSOR if p.charge == 1 else np.inf for p in query.precursors
