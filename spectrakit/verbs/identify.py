@@ -36,7 +36,6 @@ class FileHits:
 
     account: InputAccount
     records: list[dict[str, Any]]
-    centroided: int
     about: list[dict[str, Any]]
 
 
@@ -63,10 +62,10 @@ def identify_file(
         for hit in hits:
             describe_query(hit, str(path), query)
             rows.append(hit)
+    if centroid.count:
+        account.treated["profile spectra centroided"] = centroid.count
     set_q_values(rows)
-    return FileHits(
-        account, [hit.record() for hit in _within(rows, fdr)], centroid.count, engine.about
-    )
+    return FileHits(account, [hit.record() for hit in _within(rows, fdr)], engine.about)
 
 
 def _within(rows: list[Hit], fdr: float | None) -> Iterator[Hit]:
@@ -170,7 +169,7 @@ def identify(
 def _each(
     work: Callable[[Path], FileHits], paths: Sequence[Path], jobs: int, summary: Summary
 ) -> Iterator[Done[FileHits]]:
-    """Work through the files; keep accounts and errors; say what was centroided."""
+    """Work through the files; keep accounts and errors."""
     with progress("identify", len(paths), "files") as advance:
         for done in run_files(work, paths, jobs):
             advance(1)
@@ -181,8 +180,6 @@ def _each(
                 note_error(summary, done.error)
             elif done.result is not None:
                 summary.inputs.append(done.result.account)
-                if done.result.centroided:
-                    say(f"{done.path}: {done.result.centroided} profile spectra centroided")
             yield done
 
 

@@ -99,6 +99,7 @@ def test_every_spectrum_of_the_run_is_accounted_for(sample_hits, sample_mzml):
     assert summary["exit_code"] == 0
     (account,) = summary["inputs"]
     assert account["read"] == n == account["kept"] + sum(account["dropped"].values())
+    assert account["treated"] == {"profile spectra centroided": 1}
     assert account["dropped"]["no peaks"] == 1
     assert account["dropped"]["isolation window wider than 4 Da (DIA)"] == 1
     spectra = {row["spectrum"] for row in table((sample_hits / "hits.tsv").read_text())}
