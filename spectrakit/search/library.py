@@ -132,9 +132,11 @@ class LibraryBuilder:
         """Take one more spectrum; its row is the number of spectra added before."""
         molecule = spectrum.molecule or Molecule(name=spectrum.name)
         identity = (
-            molecule.name or spectrum.name or spectrum.native_id, self._keys.inchikey(molecule), molecule.smiles,
+            molecule.name or spectrum.name or spectrum.native_id,
+            self._keys.inchikey(molecule),
+            molecule.smiles,
             molecule.formula,
-        )  # fmt: skip
+        )
         adduct = canonical_adduct(spectrum.adduct)
         self._adduct.append(adduct)
         self._polarity.append(spectrum.polarity or _polarity_of(adduct))
