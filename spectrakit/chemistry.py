@@ -6,6 +6,7 @@ molecule weighs M + H − e.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -171,11 +172,16 @@ def known_adduct(text: str) -> Adduct | None:
     return _parse_adduct(text)
 
 
+_NO_PLUS = re.compile(r"(?<=M)(?=(?:H|Na|K|NH4)[\])+])")  # MH+, [MNa]+
+
+
 def _split_charge(text: str) -> tuple[str, int | None] | None:
     """Split ``[M+2H]2+`` into ``M+2H`` and 2; the charge is None where the text says none."""
+    text = unicodedata.normalize("NFKC", text)  # superscript signs and digits
     text = text.strip().replace(" ", "").replace("−", "-").replace("–", "-")
     text = re.sub(r"[.*•]+(?=[+-]?$)|[.*•]+$", "", text)  # radical marks
     text = text.replace("Cat", "M")
+    text = _NO_PLUS.sub("+", text)
     bracketed = re.fullmatch(r"[\[(](.+)[\])]\(?(\d*)([+-]*)(\d*)\)?", text)
     if bracketed:
         inside, before, signs, after = bracketed.groups()

@@ -18,8 +18,8 @@ class SpectrakitError(Exception):
     exit_code = EXIT_BUG
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(one_line(message))
+        self.hint = one_line(hint)
 
 
 class UsageError(SpectrakitError):
@@ -44,6 +44,11 @@ class MissingExtraError(SpectrakitError):
     """A package or device that this verb needs is not there (exit 5)."""
 
     exit_code = 5
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and control characters, which files and names may hold."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -9,16 +9,25 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from spectrakit.errors import one_line
+
 log = logging.getLogger("spectrakit")
 _handler = logging.StreamHandler()  # ours: a host program or a test may add others
 
 LINE_EVERY_SECONDS = 15.0
 
 
+class _Lines(logging.Formatter):
+    """Messages in lines of printable text: names in a file may hold a terminal's control codes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(one_line, super().format(record).split("\n")))
+
+
 def set_verbosity(level: int) -> None:
     """Show errors only (-1), messages (0) or details as well (1)."""
     if _handler not in log.handlers:
-        _handler.setFormatter(logging.Formatter("%(message)s"))
+        _handler.setFormatter(_Lines())
         log.addHandler(_handler)
         log.propagate = False
     _handler.stream = sys.stderr  # setStream would flush the old one, which may be closed

@@ -107,6 +107,10 @@ class Spectrum:
         return len(self.axis.values)
 
 
+_UNITS = {"ppm": "ppm", "da": "Da"}
+_WIDEST = {"ppm": 10_000, "Da": 10}
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """A half-width on the m/z axis, in ppm of the value or in Da."""
@@ -119,7 +123,8 @@ class Tolerance:
         """Read ``10ppm``, ``10 ppm``, ``0.02Da`` or ``20 mDa``.
 
         Raises:
-            UsageError: no unit, an unknown unit, or a number that is not positive and finite.
+            UsageError: no unit, an unknown unit, or a number that is not positive or is wider
+                than any mass spectrometer needs (every candidate would be compared).
         """
         import re
 
@@ -133,12 +138,14 @@ class Tolerance:
             raise UsageError(
                 f"tolerance '{text}': '{match[1]}' is not a number.", hint=hint
             ) from None
-        if not 0 < number < float("inf"):
-            raise UsageError(f"tolerance '{text}' must be above zero and finite.", hint=hint)
         unit = match[2].lower()
-        if unit == "mda":
-            return cls(number / 1000, "Da")
-        return cls(number, "ppm" if unit == "ppm" else "Da")
+        found = cls(number / 1000, "Da") if unit == "mda" else cls(number, _UNITS[unit])
+        if not 0 < found.value <= _WIDEST[found.unit]:
+            widest = " or ".join(f"{limit:,}{name}" for name, limit in _WIDEST.items())
+            raise UsageError(
+                f"tolerance '{text}' must be above zero and at most {widest}.", hint=hint
+            )
+        return found
 
     def half_width(self, mz: ArrayOrFloat) -> ArrayOrFloat:
         """Return the tolerance at ``mz`` in Da (scalar or array alike)."""

@@ -1,13 +1,16 @@
 """Read the spectra of any file, whatever it is called."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from spectrakit.accounting import InputAccount
+from spectrakit.io.blocks import Drops
+from spectrakit.io.record import BadSpectrum, tidy_peaks
 from spectrakit.io.sniff import sniff
 from spectrakit.io.streams import on_disk, open_bytes
-from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum import Axis, Modality, Spectrum
 
 
 def read_spectra(path: Path, account: InputAccount) -> Iterator[Spectrum]:
@@ -33,7 +36,7 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
         from spectrakit.store import Store
 
         with Store(on_disk(path)) as store:
-            yield from store
+            yield from _tidy(store, Drops(path, account))
         return
     with open_bytes(path) as stream:
         if account.format == "mzml":
@@ -43,3 +46,20 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
         else:
             from spectrakit.io.msp import read_msp as read
         yield from read(path, stream, account)
+
+
+def _tidy(spectra: Iterable[Spectrum], drops: Drops) -> Iterator[Spectrum]:
+    """Hold the peaks of a store, which anyone may have written, to what other files must be."""
+    for spectrum in spectra:
+        if spectrum.modality is not Modality.MSMS or spectrum.is_trace:
+            yield spectrum
+            continue
+        try:
+            mz, value, columns = tidy_peaks(spectrum.mz, spectrum.value, spectrum.columns)
+        except BadSpectrum as error:
+            drops.drop(str(error), f"spectrum '{spectrum.native_id}'")
+            continue
+        if mz is not spectrum.mz:
+            axis = Axis(mz, spectrum.axis.unit)
+            spectrum = replace(spectrum, axis=axis, value=value, columns=columns)
+        yield spectrum

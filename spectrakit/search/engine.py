@@ -173,6 +173,9 @@ def open_engine(settings: EngineSettings) -> Engine:
         UsageError: an unknown name.
         InputError: a library that cannot be read.
     """
+    tolerance = Tolerance.parse(settings.precursor_tolerance)
+    if settings.fragment_tolerance:
+        Tolerance.parse(settings.fragment_tolerance)
     opened = [open_spectral(word) for word in settings.libraries]
     structures = open_structures(settings.structures)
     libraries = [o.library for o in opened if isinstance(o.library, SpectralLibrary)]
@@ -180,6 +183,5 @@ def open_engine(settings: EngineSettings) -> Engine:
     search: StructureSearch | None = None
     if structures is not None and isinstance(structures.library, StructureTable):
         about.append(structures.about)
-        tolerance = Tolerance.parse(settings.precursor_tolerance)
         search = StructureSearch(structures.library, tolerance)
     return Engine(settings, libraries, search, about)

@@ -101,6 +101,8 @@ def open_spectral(word: str) -> Opened:
     known = installed()
     path = known.get(word) or Path(word)
     if word not in known and not path.is_file():
+        if word in BUILT_IN:
+            raise _no_spectra(word)
         library_path(word)
     name = word if word in known else path.stem
     about: dict[str, Any] = {"name": name, "path": str(path), "kind": "spectra"}
@@ -112,6 +114,8 @@ def open_spectral(word: str) -> Opened:
                 return Opened(
                     SpectralLibrary.from_arrays(name, store.index(INDEX_NAME), attrs), about
                 )
+            if store.index_attrs(STRUCTURE_INDEX):
+                raise _no_spectra(word)
     account = InputAccount(str(path))
     builder = LibraryBuilder(name)
     for spectrum in read_spectra(path, account):
@@ -121,6 +125,10 @@ def open_spectral(word: str) -> Opened:
         raise InputError(f"{path}: no spectrum to search in.", hint="Check the library file.")
     about |= {"digest": account.sha256, "spectra": account.kept}
     return Opened(builder.finish(), about)
+
+
+def _no_spectra(word: str) -> UsageError:
+    return UsageError(f"library '{word}' holds structures, not spectra.", hint="Use --structures.")
 
 
 def spectral_words(asked: list[str]) -> list[str]:

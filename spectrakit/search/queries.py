@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spectrakit.accounting import InputAccount
-from spectrakit.chemistry import canonical_adduct
+from spectrakit.chemistry import known_adduct
 from spectrakit.io.centroid import centroided
 from spectrakit.search.precursor import (
     MAX_ISOLATION_WIDTH,
@@ -107,8 +107,17 @@ def searchable(
             if survey is not None and survey.is_profile:
                 survey = surveys[spectrum.polarity] = centroid(survey)
             precursors = readings(spectrum, survey)
-        adduct = canonical_adduct(spectrum.adduct)
+        adduct = _adduct(spectrum)
         yield Query(number, centroid(spectrum), tuple(precursors), adduct)
+
+
+def _adduct(spectrum: Spectrum) -> str:
+    """Return the stated adduct, or an empty string where none is read or the polarity denies it.
+
+    The polarity comes from the instrument, the adduct from a person or a program.
+    """
+    ion = known_adduct(spectrum.adduct)
+    return ion.name if ion and spectrum.polarity in (0, ion.polarity) else ""
 
 
 def _unsearchable(spectrum: Spectrum, survey_scans: bool, needs_precursor: bool) -> str:

@@ -222,6 +222,9 @@ def check(name: str) -> dict[str, Any]:
     """
     from spectrakit.store.check import problems
 
+    if name in BUILT_IN and name not in installed():
+        table = load_structures(name)
+        return {"name": name, "kind": "structures", "compounds": len(table), "whole": True}
     path = library_path(name)
     for problem in problems(path):
         raise InputError(problem, hint=f"Remove library '{name}' and build it again.")

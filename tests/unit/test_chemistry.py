@@ -54,7 +54,19 @@ def test_formula_survives_writing_and_reading(atoms):
 
 
 SPELLINGS = {
-    "[M+H]+": ["[M+H]+", "M+H", "[M+H]", "(M+H)+", "[M+H]1+", "[M+H]+1", "M+H+", " [M + H]+ "],
+    "[M+H]+": [
+        "[M+H]+",
+        "M+H",
+        "[M+H]",
+        "(M+H)+",
+        "[M+H]1+",
+        "[M+H]+1",
+        "M+H+",
+        " [M + H]+ ",
+        "MH+",
+        "[MH]+",
+        "[M+H]⁺",
+    ],
     "[M+2H]2+": ["[M+2H]2+", "[M+2H]++", "[M+2H]+2", "M+2H", "[M+H+H]2+"],
     "[M+HCOO]-": [
         "[M+HCOO]-",
