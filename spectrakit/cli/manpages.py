@@ -41,11 +41,16 @@ def _option(param: Any) -> list[str]:
     ]
 
 
+def _more(param: Any) -> str:
+    """Return the dots that say "one or more", unless the name has them already."""
+    return "..." if param.nargs == -1 and not (param.metavar or "").endswith("...") else ""
+
+
 def _command(title: str, command: Any, heading: str) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
     synopsis = " ".join(
-        f"\\fI{escape((p.metavar or p.name).upper())}\\fR{'...' if p.nargs == -1 else ''}"
+        f"\\fI{escape((p.metavar or p.name).upper())}\\fR{_more(p)}"
         for p in arguments
     )
     lines = [f"{heading} {escape(title)}", f"\\fB{escape(title)}\\fR [options] {synopsis}", ".PP"]
