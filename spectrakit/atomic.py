@@ -90,7 +90,12 @@ def atomic_folder(final: Path, *, replace: bool = False) -> Generator[Path]:
             final.rename(old)
         with suppress(FileNotFoundError):
             final.rmdir()
-        part.rename(final)
+        try:
+            part.rename(final)
+        except OSError:
+            if old.is_dir():
+                old.rename(final)
+            raise
         _sync_folder(final.parent)
     except OSError as error:
         raise unwritable(final, error) from error
