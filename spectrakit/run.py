@@ -49,13 +49,11 @@ class Run:
 
     @classmethod
     def create(cls, path: Path, plan: Mapping[str, Any]) -> Self:
-        """Make the folder with its plan and environment.
+        """Make the folder with its plan and environment; ``refuse_taken`` was asked before.
 
         Raises:
-            UsageError: something is there already.
             InputError: the folder cannot be made.
         """
-        refuse_taken(path)
         whole = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

@@ -17,6 +17,7 @@ MANIFEST = "bundle.json"
 FORMAT, FORMAT_VERSION = "spectrakit-bundle", 1
 LARGEST_MANIFEST = 16 << 20  # bytes
 TASKS = ("embed", "rank", "classify", "regress")
+INPUT_KINDS = ("peaks", "trace", "molecule", "features")
 ROLES = {  # role -> inputs that its graph may have
     "encode_spectrum": ("mz", "intensity", "mask", "precursor"),
     "fingerprint": ("mz", "intensity", "mask", "precursor", "embedding"),
@@ -208,6 +209,7 @@ def check_manifest(manifest: Manifest) -> None:
         split_label(f"{manifest.name}@{manifest.version}")
     except UsageError as error:
         raise ValueError(str(error).rstrip(".")) from None
+    _check_types(manifest)
     if manifest.task not in TASKS:
         raise ValueError(f"the task '{manifest.task}' is none of {', '.join(TASKS)}")
     if not manifest.graphs:
@@ -220,13 +222,54 @@ def check_manifest(manifest: Manifest) -> None:
                 raise ValueError(f"the graph '{role}' has an unknown input '{name}'")
         if not is_inside(graph.file):
             raise ValueError(f"the file '{graph.file}' is not inside the bundle")
-    kind = manifest.input.get("kind")
-    if kind not in ("peaks", "trace", "molecule", "features"):
-        raise ValueError(f"the input kind '{kind}' is unknown")
+    _check_input(manifest.input)
     if manifest.task == "regress" and not manifest.properties:
         raise ValueError("a regression names no property")
     if manifest.task == "classify" and not manifest.classes:
         raise ValueError("a classification names no class")
+
+
+def _check_types(manifest: Manifest) -> None:
+    for name in ("task", "modality", "summary", "licence"):
+        _need(getattr(manifest, name), str, name)
+    for name in ("input", "graphs", "plugin", "calibration", "gate"):
+        _need(getattr(manifest, name), Mapping, name)
+    for name in ("properties", "data", "metrics"):
+        for item in getattr(manifest, name):
+            _need(item, Mapping, name)
+    for name in ("classes", "attributions"):
+        for item in getattr(manifest, name):
+            _need(item, str, name)
+    for item in manifest.properties:
+        _need(item.get("name"), str, "the name of a property")
+    for step in manifest.preprocessing:
+        _need(step.step, str, "a step")
+        _need(step.version, int, "the version of a step")
+        _need(step.parameters, Mapping, "the parameters of a step")
+    for graph in manifest.graphs.values():
+        for part in (graph.inputs, graph.outputs, graph.units):
+            _need(part, Mapping, "a graph")
+    for width in manifest.calibration.get("half_width") or ():
+        _need(width, (int, float, type(None)), "a half_width")
+
+
+def _need(value: Any, kind: Any, what: str) -> None:
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} is {value!r}")
+
+
+def _check_input(told: Mapping[str, Any]) -> None:
+    kind = told.get("kind")
+    if kind not in INPUT_KINDS:
+        raise ValueError(f"the input kind '{kind}' is none of {', '.join(INPUT_KINDS)}")
+    if kind == "trace":
+        _need(told.get("axis_unit"), str, "axis_unit")
+        _need(told.get("axis"), list | tuple, "axis")
+        for value in told["axis"]:
+            _need(value, int | float, "a value of axis")
+    _need(told.get("max_peaks", 0), int, "max_peaks")
+    for name in told.get("precursor", ()):
+        _need(name, str, "a precursor field")
 
 
 def _check_files(manifest: Manifest, files: Any) -> None:

@@ -72,6 +72,17 @@ STEPS: Mapping[tuple[str, int], Callable[..., PeakLists]] = {
 }
 
 
+def check_steps(steps: Sequence[tuple[str, int, Mapping[str, Any]]]) -> None:
+    """Refuse steps that cannot be applied, before there is a spectrum.
+
+    Raises:
+        MismatchError: a step or version that this spectrakit does not have, or a parameter that
+            the step does not take.
+    """
+    one_peak = PeakLists(np.array([0, 1]), np.array([100.0]), np.array([1.0]))
+    apply_steps(one_peak, Context(np.array([200.0])), steps)
+
+
 def apply_steps(
     peaks: PeakLists, context: Context, steps: Sequence[tuple[str, int, Mapping[str, Any]]]
 ) -> PeakLists:
