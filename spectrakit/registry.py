@@ -4,7 +4,9 @@
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -85,7 +87,8 @@ def _load(name: str, entries: Sequence[EntryPoint]) -> Installed:
     if len(entries) > 1:
         return Installed(name, package, None, f"{len(entries)} packages bring a plugin '{name}'")
     try:
-        plugin = entries[0].load()
+        with redirect_stdout(sys.stderr):  # stdout carries records only
+            plugin = entries[0].load()
     except (Exception, SystemExit) as error:  # a stranger's module: it may do anything
         lines = f"{type(error).__name__}: {error}".splitlines()
         return Installed(name, package, None, lines[0])

@@ -150,6 +150,20 @@ def test_the_whole_road_to_a_bundle_on_another_computer(cli, trained, store, tmp
     assert {a.unit for a in answers} == {"m/z"}
 
 
+def test_a_name_means_the_plugin_in_pretrain_and_the_bundle_elsewhere(
+    cli, trained, store, tmp_path
+):
+    assert cli("distill", "-m", trained, store, "-o", tmp_path / "s").exit_code == 0
+    assert cli("models", "install", tmp_path / "s" / "student" / "toy@1.0").exit_code == 0
+    result = cli("pretrain", "-m", "toy", store, "-o", tmp_path / "p")
+    assert "parent" not in tomllib.loads((tmp_path / "p" / "plan.toml").read_text())
+    result = cli("adapt", "-m", "toy", store, "-o", tmp_path / "a")
+    one_error(result, 4, "is no toy run")  # it was handed the bundle, which it cannot train
+    plan = tomllib.loads((tmp_path / "a" / "plan.toml").read_text())
+    assert plan["parent"]["path"].endswith("toy@1.0")
+    assert plan["parent"]["digest"].startswith("sha256:")
+
+
 def test_pretrain_goes_on_from_a_run(cli, trained, store, tmp_path):
     result = cli("pretrain", "-m", trained, "-s", "steps=1", store, "-o", tmp_path / "second")
     assert result.exit_code == 0, result.stderr

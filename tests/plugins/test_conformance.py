@@ -75,7 +75,7 @@ def eight(tmp_path):
                     instrument="QTOF",
                     sample=sample,
                     molecule=molecule,
-                )  # fmt: skip
+                )
             )
     return path
 
