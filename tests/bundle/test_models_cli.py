@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 
 import numpy as np
@@ -119,6 +120,17 @@ def test_a_link_is_no_file_of_a_bundle(cli, tmp_path):
     (path / "predict.onnx").rename(real)
     (path / "predict.onnx").symlink_to(real)
     one_error(cli("models", "check", path), 3, "is a link")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+@pytest.mark.parametrize("name", ["predict.onnx", "bundle.json"])
+def test_a_pipe_is_no_file_of_a_bundle(tmp_path, name):
+    """Reading one would wait for ever."""
+    path = trace_bundle(tmp_path)
+    (path / name).unlink()
+    os.mkfifo(path / name)
+    with pytest.raises(InputError, match="is no plain file"):
+        Bundle(path).verify()
 
 
 def unknown_operator():

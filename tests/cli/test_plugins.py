@@ -26,6 +26,9 @@ class Options:
 """
 WHOLE = 'plugin = Plugin("{name}", "s", frozenset(), {{"pretrain": Action("a:b", Options)}})'
 BROKEN = {
+    "no-actions": (HEAD + 'plugin = Plugin("no-actions", "s", frozenset(), None)',
+                   "AttributeError"),
+    "no-text": (HEAD + 'plugin = Plugin("no-text", 3, frozenset(), {})', "no text"),
     "talks": ("print('hello')", "has no attribute 'plugin'"),
     "import-error": ("import not_there_at_all", "No module named 'not_there_at_all'"),
     "syntax": ("def", "SyntaxError"),

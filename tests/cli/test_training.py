@@ -1,13 +1,17 @@
 """pretrain, distill, adapt and ttt through the command line, by the toy plugin of the tests."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import spectrakit
 from spectrakit.bundle import Bundle
 from spectrakit.bundle.predict import predict
 from spectrakit.errors import SpectrakitError
@@ -30,6 +34,7 @@ def pretrain(job, options):
 plugin = Plugin("molecules", "For a test.", frozenset(), {
     "pretrain": Action("molecules:pretrain", Options, needs=("structure",))})
 """
+PACKAGE = Path(spectrakit.__file__).parents[1]
 VERBS = ("pretrain", "distill", "adapt", "ttt")
 
 
@@ -185,6 +190,15 @@ def test_a_stopped_run_resumes_to_the_numbers_of_an_unbroken_one(cli, toy, store
     np.testing.assert_array_equal(weights(broken), weights(whole))
     assert (broken / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
     assert (broken / "status").read_text() == "done\n"
+
+
+def test_the_process_itself_ends_with_130_on_sigterm(toy, store, tmp_path):
+    argv = ("pretrain", "-m", "toy", "-s", "trap=signal 3", str(store), "-o", "run")
+    env = os.environ | {"PYTHONPATH": f"{PACKAGE}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    run = subprocess.run([sys.executable, "-m", "spectrakit", *argv], cwd=tmp_path, env=env)
+    assert run.returncode == 130
+    assert (tmp_path / "run" / "status").read_text() == "stopped\n"
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000000003"]
 
 
 def test_a_moved_run_with_its_own_data_resumes(cli, toy, sample_mzml, tmp_path):

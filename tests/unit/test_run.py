@@ -18,7 +18,14 @@ from spectrakit.plugin import Action, option
 from spectrakit.run import Run, stop_on_signals
 from spectrakit.toml import to_toml
 
-PLAN = {"verb": "pretrain", "seed": 0, "plugin": {"name": "x"}, "options": {}, "data": []}
+PLAN = {
+    "verb": "pretrain",
+    "seed": 0,
+    "device": "cpu",
+    "plugin": {"name": "x"},
+    "options": {},
+    "data": [],
+}
 
 values = st.one_of(
     st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False),
@@ -90,7 +97,10 @@ def test_metrics_after_the_checkpoint_are_forgotten_on_resume(run):
         run.record(step, loss=1 / step, rate=float("nan"))
     with run.checkpoint(2):
         pass
+    killed = run.path / "checkpoints" / "step-000000003.part-1"
+    killed.mkdir()
     assert run.resume_step() == 2
+    assert not killed.exists()
     assert [row["step"] for row in run.metrics()] == [1, 2]
     assert run.metrics()[0]["rate"] is None
 
@@ -109,7 +119,10 @@ def test_a_run_opens_as_it_was_planned(run):
     ("text", "word"),
     [("", "not the plan"), ("x", "cannot be read"), ("\xff", "cannot be read"),
      ('format = "spectrakit-run"\nformat_version = 9', "format 9"),
-     ('format = "spectrakit-run"\nformat_version = 1', "'verb' is missing")],
+     ('format = "spectrakit-run"\nformat_version = 1', "'verb' is missing"),
+     ('format = "spectrakit-run"\nformat_version = 1\nverb = "v"\nplugin = 3', "'plugin' is"),
+     ('format = "spectrakit-run"\nformat_version = 1\nverb = "v"\nplugin = {}\noptions = {}\n'
+      'seed = 0\ndevice = "cpu"\ndata = [{role = "train"}]', "'data.path' is missing")],
 )  # fmt: skip
 def test_a_plan_that_cannot_be_used(run, text, word):
     (run.path / "plan.toml").write_text(text, encoding="latin-1")
