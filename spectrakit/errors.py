@@ -51,6 +51,12 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+class Interrupted(SpectrakitError):
+    """The user or the system asked to stop (exit 130)."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"Did you mean 'x'?"`` for the nearest known word, or an empty string."""
     from difflib import get_close_matches

@@ -1,5 +1,6 @@
 """Fixtures that every test folder shares."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,41 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, out, err)
 
     return run
+
+
+TOY = ROOT / "tests" / "toy_plugin"
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path where tests install plugins, for this process and its children."""
+    folder = tmp_path_factory.mktemp("site")
+    for path in (TOY, folder):
+        monkeypatch.syspath_prepend(str(path))
+    paths = [str(folder), str(TOY), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return folder
+
+
+@pytest.fixture
+def install_plugin(site: Path) -> Callable[..., None]:
+    """Install a plugin whose modules are on the path: metadata with an entry point."""
+
+    def install(name: str, value: str, package: str = "", version: str = "1.0") -> None:
+        package = package or f"test-{name}"
+        folder = site / f"{package}-{version}.dist-info"
+        folder.mkdir()
+        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(about)
+        (folder / "entry_points.txt").write_text(f"[spectrakit.plugins]\n{name} = {value}\n")
+
+    return install
+
+
+@pytest.fixture
+def toy(install_plugin: Callable[..., None]) -> None:
+    """Install the toy plugin for this test."""
+    install_plugin("toy", "spectrakit_toy.plugin:plugin", "spectrakit-toy")
 
 
 @pytest.fixture(scope="session")

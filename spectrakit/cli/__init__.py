@@ -21,11 +21,20 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
         "convert": "Put spectra of any known format into a store, or write them in another format.",
         "identify": "Name the molecules behind spectra, best candidate first.",
     },
+    "Learning": {
+        "pretrain": "Train a plugin's model on stores of spectra or molecules.",
+    },
     "Housekeeping": {
+        "models": "Look after the models of this computer, and see the plugins.",
         "library": "Build and look after the libraries that identify searches.",
         "store": "Look into, check and merge stores.",
         "evaluate": "Measure answers against a table of truth.",
     },
+}
+UNLISTED: dict[str, str] = {  # work with plugins of others; listed once one that ships has them
+    "distill": "Make a small student of a trained model: one bundle that needs no torch.",
+    "adapt": "Fit a trained model to another instrument or contributor.",
+    "ttt": "Train a model on the very spectra it is to be used on, without their answers.",
 }
 _SETTINGS: dict[str, Any] = {
     "rich_markup_mode": None,
@@ -48,7 +57,8 @@ def load_command(name: str) -> Any:
                 registered.callback = guarded(registered.callback)
     else:
         group = typer.Typer(**_SETTINGS)
-        group.command(name)(guarded(getattr(module, name)))
+        kind = getattr(module, "COMMAND", None)  # a command with help of its own
+        group.command(name, cls=kind)(guarded(getattr(module, name)))
     command = typer.main.get_command(group)
     command.name = name
     return command
@@ -66,7 +76,7 @@ class _Verbs(MutableMapping[str, Any]):
         self.loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in set(self):
+        if name not in set(self) | set(UNLISTED):
             raise KeyError(name)
         if name not in self.loaded:
             self.loaded[name] = load_command(name)

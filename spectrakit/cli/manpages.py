@@ -50,8 +50,7 @@ def _command(title: str, command: Any, heading: str) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
     synopsis = " ".join(
-        f"\\fI{escape((p.metavar or p.name).upper())}\\fR{_more(p)}"
-        for p in arguments
+        f"\\fI{escape((p.metavar or p.name).upper())}\\fR{_more(p)}" for p in arguments
     )
     lines = [f"{heading} {escape(title)}", f"\\fB{escape(title)}\\fR [options] {synopsis}", ".PP"]
     lines += [escape(paragraph) for paragraph in (command.help or "").split("\n\n")]

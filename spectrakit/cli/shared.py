@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrakit.errors import SpectrakitError, UsageError, did_you_mean
+from spectrakit.errors import Interrupted, SpectrakitError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from spectrakit.accounting import Summary
@@ -62,12 +62,6 @@ WhereOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
 
-class Interrupted(SpectrakitError):
-    """The user or the system asked to stop."""
-
-    exit_code = 130
-
-
 state = {"debug": False}  # set by the common options, read by spectrakit.cli.main
 
 
@@ -109,6 +103,8 @@ def _use_config(context: typer.Context, path: Path | None) -> None:
                 f"{path}: '{word}' is no table.", hint=f'Write "[{".".join(words)}]" above it.'
             )
     names = {str(p.name).replace("_", "-"): str(p.name) for p in context.command.params}
+    for param in context.command.params:  # --set may be called otherwise in the code
+        names |= {word[2:]: str(param.name) for word in param.opts if word.startswith("--")}
     for key in defaults:
         if str(key).replace("_", "-") not in names:
             raise UsageError(
