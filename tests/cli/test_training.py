@@ -294,7 +294,10 @@ def test_usage_errors(cli, trained, store, tmp_path):
     one_error(cli("pretrain", "-m", "tooy", store, *out), 2, "Did you mean 'toy'?")
     one_error(cli("adapt", "-m", "toy", store, *out), 2, "begins from a trained model")
     one_error(cli("pretrain", "-m", "toy", store, "-o", trained), 2, "holds a run already")
-    one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is there already")
+    one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is an input and the output")
+    taken = tmp_path / "taken"
+    taken.write_text("something else")
+    one_error(cli("pretrain", "-m", "toy", store, "-o", taken), 2, "is there already")
     where = ("--where", "mslevel=2")
     one_error(cli("pretrain", "-m", "toy", store, *where, *out), 2, "Did you mean 'ms_level'?")
     assert not (tmp_path / "run").exists()
