@@ -1,8 +1,37 @@
-"""``python -m spectrakit`` is the same as the ``spectrakit`` command."""
+"""The ``spectrakit`` command, and ``python -m spectrakit``, which is the same."""
 
+import signal
 import sys
+from types import FrameType
 
-from spectrakit.cli import main
+from spectrakit.errors import EXIT_INTERRUPTED
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, or the SIGTERM of a batch system: what is half written is removed, exit 130.
+
+    A class of its own because Python kills the process, whatever its exit code, when a plain
+    KeyboardInterrupt passed through ``exec`` (which dataclasses use).
+    """
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def run() -> None:
+    """Run the command line of this process."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and the shell's & ignore them
+            signal.signal(number, _stop)
+    try:
+        from spectrakit.cli import main  # an interrupt may come while this is loading
+
+        code = main()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

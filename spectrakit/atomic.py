@@ -29,13 +29,16 @@ def part_path(final: Path) -> Path:
     It is beside the file that ``final`` means: a link stays a link.
 
     Raises:
-        InputError: ``final`` is a folder, a pipe or a device.
+        InputError: ``final`` is a folder, a pipe or a device, or no name the system takes.
     """
-    if final.is_dir():
-        raise unwritable(final, IsADirectoryError(errno.EISDIR, "it is a folder"))
-    if is_device(final):
-        raise unwritable(final, OSError(errno.EINVAL, "it is a pipe or a device"))
-    return _beside(final)
+    try:
+        if final.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if is_device(final):
+            raise OSError(errno.EINVAL, "it is a pipe or a device")
+        return _beside(final)
+    except OSError as error:
+        raise unwritable(final, error) from error
 
 
 def _beside(final: Path) -> Path:
@@ -84,10 +87,7 @@ def atomic_path(final: Path) -> Generator[Path]:
         except OSError as error:
             raise unwritable(final, error) from error
         return
-    try:
-        part = part_path(final)
-    except OSError as error:  # such as a name that is too long
-        raise unwritable(final, error) from error
+    part = part_path(final)
     try:
         yield part
         publish(part, final)

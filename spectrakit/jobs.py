@@ -5,18 +5,27 @@ on the number of processes. A ledger in the output folder lets a rerun skip what
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from spectrakit.accounting import InputAccount
 from spectrakit.atomic import atomic_path
-from spectrakit.errors import InputError, SpectrakitError, UsageError
+from spectrakit.errors import EXIT_INTERRUPTED, InputError, SpectrakitError, UsageError
 
 Result = TypeVar("Result")
 
+_SECONDS_TO_CLEAN_UP = 5.0
 LEDGER_NAME = "spectrakit-ledger.json"
 
 
@@ -38,6 +47,10 @@ class _Guarded(Generic[Result]):
             return Done(path, result=self.work(path))
         except SpectrakitError as error:
             return Done(path, error=error)
+        except SystemExit:  # a worker that was stopped has cleaned up; the pool would go on
+            if parent_process() is None:
+                raise
+            os._exit(EXIT_INTERRUPTED)
 
 
 def run_files(
@@ -54,11 +67,55 @@ def run_files(
     if jobs <= 1 or len(paths) <= 1:
         yield from map(guarded, paths)
         return
-    from multiprocessing import get_context
-
     executor: Executor
-    with ProcessPoolExecutor(min(jobs, len(paths)), mp_context=get_context("spawn")) as executor:
-        yield from executor.map(guarded, paths)
+    with ProcessPoolExecutor(
+        min(jobs, len(paths)), mp_context=get_context("spawn"), initializer=_become_worker
+    ) as executor:
+        try:  # not executor.map, which cancels what the end of a worker then cannot mark
+            with _interrupts_ignored():
+                futures = [executor.submit(guarded, path) for path in paths]
+            for future in futures:
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed, perhaps because memory ran out.",
+                hint="Use fewer --jobs; into a folder, a rerun skips what is done.",
+            ) from error
+        except BaseException:
+            stop_workers()
+            raise
+
+
+def _become_worker() -> None:
+    """Stop when the parent says so, once; Ctrl-C is ignored since the start of the process."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is not to be interrupted
+        sys.exit(EXIT_INTERRUPTED)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+@contextmanager
+def _interrupts_ignored() -> Generator[None]:
+    """Start processes that ignore Ctrl-C, which reaches all processes of a terminal."""
+    if current_thread() is not main_thread():  # signals are not for us to set there
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stop_workers() -> None:
+    """Stop the worker processes of this one; each removes what it had half written."""
+    workers = active_children()
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(_SECONDS_TO_CLEAN_UP)
 
 
 @dataclass

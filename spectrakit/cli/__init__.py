@@ -4,7 +4,6 @@ The root help comes from the table below, so that it imports no verb; a test com
 table with the verbs' own docstrings.
 """
 
-import sys
 from collections.abc import Iterator, MutableMapping
 from functools import cache
 from typing import Annotated, Any
@@ -168,8 +167,3 @@ def _show(error: SpectrakitError) -> None:
     from spectrakit.output import complain
 
     complain(f"spectrakit: error: {error}" + (f"\n  {error.hint}" if error.hint else ""))
-
-
-def run() -> None:
-    """Entry point of the ``spectrakit`` script."""
-    sys.exit(main())

@@ -6,6 +6,7 @@ Only ``typer`` and the standard library are imported here: ``--help`` must stay 
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -161,6 +162,10 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             command(**arguments)
         except KeyboardInterrupt:
+            if "spectrakit.jobs" in sys.modules:
+                from spectrakit.jobs import stop_workers
+
+                stop_workers()
             raise Interrupted("interrupted.", hint="Nothing unfinished was left behind.") from None
         except BrokenPipeError:
             discard_output()

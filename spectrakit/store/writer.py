@@ -70,8 +70,8 @@ class StoreWriter:
             self.add_history(history)
 
     def __enter__(self) -> Self:
+        self._part = part_path(self.path)
         try:
-            self._part = part_path(self.path)
             self._part.touch()  # the system's words for a failure are plainer than HDF5's
             self._file = h5py.File(
                 self._part,
@@ -82,8 +82,12 @@ class StoreWriter:
                 alignment_threshold=CONTIGUOUS_BELOW,
                 alignment_interval=ALIGNMENT,
             )
-        except OSError as error:
-            raise unwritable(self.path, error) from error
+        except BaseException as error:  # an interrupt as well: __exit__ is not called then
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise unwritable(self.path, error) from error
+            raise
         self._spool = Spool(self.path.parent)
         self._emitter = Emitter(self._file, self._compression)
         self._blocks: dict[str, BlockWriter] = {}
