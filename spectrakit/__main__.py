@@ -7,7 +7,7 @@ from types import FrameType
 from spectrakit.errors import EXIT_INTERRUPTED
 
 
-class Stopped(KeyboardInterrupt):
+class SignalInterrupt(KeyboardInterrupt):
     """Ctrl-C, or the SIGTERM of a batch system: what is half written is removed, exit 130.
 
     A class of its own because Python kills the process, whatever its exit code, when a plain
@@ -16,7 +16,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped
+    raise SignalInterrupt
 
 
 def run() -> None:

@@ -7,7 +7,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -97,22 +97,41 @@ def _use_config(context: typer.Context, path: Path | None) -> None:
         return
     words = context.command_path.split()[1:]
     defaults: Any = load_config(path)
+    group: Any = context.find_root().command
     for word in words:
+        _refuse_unknown(path, defaults, set(group.commands), f"verb of {group.name}", "--help")
+        group = group.commands[word]
         defaults = defaults.get(word, {})
         if not isinstance(defaults, dict):
             raise UsageError(
                 f"{path}: '{word}' is no table.", hint=f'Write "[{".".join(words)}]" above it.'
             )
-    names = {str(p.name).replace("_", "-"): str(p.name) for p in context.command.params}
-    for param in context.command.params:  # --set may be called otherwise in the code
-        names |= {word[2:]: str(param.name) for word in param.opts if word.startswith("--")}
-    for key in defaults:
-        if str(key).replace("_", "-") not in names:
+    names = {
+        word[2:]: str(param.name)  # --set may be called otherwise in the code
+        for param in context.command.params
+        for word in param.opts
+        if word.startswith("--") and param.name not in ("config", "help")
+    }
+    verb = " ".join(words)
+    plain = {str(key).replace("_", "-"): value for key, value in defaults.items()}
+    _refuse_unknown(path, plain, names, f"option of {verb}", f"{verb} --help")
+    context.default_map = {names[key]: value for key, value in plain.items()}
+
+
+def _refuse_unknown(
+    path: Path, found: Iterable[str], known: Collection[str], what: str, where: str
+) -> None:
+    """Refuse a key of the configuration that nothing would read.
+
+    Raises:
+        UsageError: there is one; the nearest that is read is suggested.
+    """
+    for key in found:
+        if key not in known:
             raise UsageError(
-                f"{path}: '{key}' is no option of {' '.join(words)}. {did_you_mean(key, names)}",
-                hint=f"See spectrakit {' '.join(words)} --help.",
+                f"{path}: '{key}' is no {what}. {did_you_mean(key, known)}".rstrip(),
+                hint=f"See spectrakit {where}.",
             )
-    context.default_map = {names[str(k).replace("_", "-")]: v for k, v in defaults.items()}
 
 
 CommonOptions = {

@@ -37,7 +37,7 @@ def libraries_folder() -> Path:
 
 def installed() -> dict[str, Path]:
     """Return installed libraries by name, sorted."""
-    return {path.stem: path for path in sorted(libraries_folder().glob("*.h5"))}
+    return {path.stem: path for path in sorted(libraries_folder().glob("*.h5")) if path.is_file()}
 
 
 def check_name(name: str) -> None:

@@ -46,6 +46,9 @@ def _read_table(path: Path, first: str) -> tuple[list[str], list[dict[str, str]]
             f"{path}: has no column '{first}'. {did_you_mean(first, header)}".rstrip(),
             hint=f"The first line must name the columns, '{first}' among them.",
         )
+    low = [name.lower() for name in header]
+    if twice := [name for name in header if low.count(name.lower()) > 1]:
+        raise InputError(f"{path}: has two columns '{twice[0]}'.", hint="Rename or remove one.")
     rows: list[dict[str, str]] = []
     for number, row in enumerate(reader, 2):
         if None in row:
@@ -55,6 +58,24 @@ def _read_table(path: Path, first: str) -> tuple[list[str], list[dict[str, str]]
             )
         rows.append({str(k).strip(): (v or "").strip() for k, v in row.items()})
     return header, rows
+
+
+def _number(path: Path, place: str, cell: str) -> float:
+    """Return a cell as a number.
+
+    Raises:
+        InputError: it is none, or not finite.
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        value = nan
+    if not isfinite(value):
+        raise InputError(
+            f"{path}: {place}: '{cell}' is no number.",
+            hint="Leave the cell empty where the value is not known.",
+        )
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +125,7 @@ class SampleSheet:
         order = free.get("order", "")
         columns: dict[str, str | float] = {**free}
         if order:
-            try:
-                columns["order"] = float(order)
-            except ValueError:
-                columns["order"] = nan
+            columns["order"] = _number(self.path, f"order of {row['file']}", order)
         writer.add_sample(
             row["sample"], group=row.get("group", ""), split=row.get("split", ""), **columns
         )
@@ -152,15 +170,7 @@ class TargetTable:
                 cell = row.get(name, "")
                 if name == key or cell.lower() in ("", "na", "nan", "n/a"):
                     continue
-                try:
-                    value = float(cell)
-                except ValueError:
-                    value = nan
-                if not isfinite(value):
-                    raise InputError(
-                        f"{path}: line {number}, column '{name}': '{cell}' is no number.",
-                        hint="Leave the cell empty where the value is not known.",
-                    )
+                value = _number(path, f"line {number}, column '{name}'", cell)
                 match = _UNIT.fullmatch(name)
                 unit = (match[2] or match[3] or "") if match else ""
                 values.append((row[key], match[1] if match else name, value, unit))
