@@ -73,8 +73,8 @@ def identify(
         str,
         typer.Option(
             metavar="TOLERANCE",
-            help="Fragment window, such as 0.01Da or 20ppm. [default: 0.02Da; 0.4Da where a "
-            "library has whole m/z only]",
+            help="Fragment window of the library search, such as 0.01Da or 20ppm. "
+            "[default: 0.02Da; 0.4Da where a library has whole m/z only]",
             show_default=False,
         ),
     ] = "",
