@@ -35,7 +35,10 @@ def part_path(final: Path) -> Path:
         raise unwritable(final, IsADirectoryError(errno.EISDIR, "it is a folder"))
     if is_device(final):
         raise unwritable(final, OSError(errno.EINVAL, "it is a pipe or a device"))
-    real = final.resolve()
+    return _beside(final.resolve())
+
+
+def _beside(real: Path) -> Path:
     return real.with_name(f"{real.name}.part-{os.getpid()}")
 
 
@@ -115,7 +118,8 @@ def atomic_folder(final: Path, *, replace: bool = False) -> Generator[Path]:
     """
     from shutil import rmtree
 
-    part = part_path(final)
+    final = final.resolve()
+    part = _beside(final)
     old = part.with_name(f"{part.name}-old")
     try:
         rmtree(part, ignore_errors=True)  # of a process that was killed and had this id

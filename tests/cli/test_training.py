@@ -201,6 +201,18 @@ def test_the_process_itself_ends_with_130_on_sigterm(toy, store, tmp_path):
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000000003"]
 
 
+def test_a_store_from_stdin_is_kept_with_the_run(toy, store, tmp_path):
+    argv = ("pretrain", "-m", "toy", "-s", "steps=2", "-", "-o", "run")
+    env = os.environ | {"PYTHONPATH": f"{PACKAGE}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    with store.open("rb") as stream:
+        run = subprocess.run(
+            [sys.executable, "-m", "spectrakit", *argv], cwd=tmp_path, env=env, stdin=stream
+        )
+    assert run.returncode == 0
+    (held,) = (tmp_path / "run" / "data").iterdir()
+    assert held.read_bytes() == store.read_bytes()
+
+
 def test_a_moved_run_with_its_own_data_resumes(cli, toy, sample_mzml, tmp_path):
     broken, moved = tmp_path / "broken", tmp_path / "elsewhere" / "moved"
     settings = ("-s", "trap=signal 6")
@@ -294,7 +306,10 @@ def test_usage_errors(cli, trained, store, tmp_path):
     one_error(cli("pretrain", "-m", "tooy", store, *out), 2, "Did you mean 'toy'?")
     one_error(cli("adapt", "-m", "toy", store, *out), 2, "begins from a trained model")
     one_error(cli("pretrain", "-m", "toy", store, "-o", trained), 2, "holds a run already")
-    one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is there already")
+    one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is an input and the output")
+    other = tmp_path / "other.h5"
+    other.touch()
+    one_error(cli("pretrain", "-m", "toy", store, "-o", other), 2, "is there already")
     where = ("--where", "mslevel=2")
     one_error(cli("pretrain", "-m", "toy", store, *where, *out), 2, "Did you mean 'ms_level'?")
     assert not (tmp_path / "run").exists()
