@@ -119,6 +119,7 @@ def atomic_folder(final: Path, *, replace: bool = False) -> Generator[Path]:
     """
     from shutil import rmtree
 
+    final = final.resolve()
     part = _beside(final)
     old = part.with_name(f"{part.name}-old")
     try:
