@@ -15,6 +15,12 @@ from spectrakit.errors import MissingExtraError, SpectrakitError, UsageError, di
 from spectrakit.options import Option, as_option
 
 API = 1  # raised when a plugin written for the one before would no longer run
+NEEDS = {  # what an action can ask of a spectrum -> why one without it is dropped
+    "ms2": "MS1",
+    "precursor": "no precursor m/z",
+    "molecule": "no molecule",
+    "structure": "no structure (SMILES or InChI)",
+}
 VERBS = ("pretrain", "distill", "adapt", "ttt", "identify", "transfer")
 
 
@@ -55,11 +61,14 @@ class Action:
             ``(job, options)``.
         options: a frozen dataclass whose fields were made with ``option``.
         requires: extras or packages that this verb needs beside those of the plugin.
+        needs: what a spectrum must have to be given to the action (see ``NEEDS``); those that
+            lack it are dropped and counted.
     """
 
     target: str
     options: type
     requires: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., Any]:
         """Import and return the function.
@@ -191,6 +200,10 @@ class RunFolder(Protocol):
 
     def resume_step(self) -> int:
         """Return the step of the newest checkpoint (0: none) and forget later metrics."""
+        ...
+
+    def data(self) -> tuple[Mapping[str, Any], ...]:
+        """Return digest and row counts of each store, for the manifest of a bundle."""
         ...
 
     def student(self, name: str, version: str) -> Path:

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 
 from spectrakit.errors import MissingExtraError, UsageError, did_you_mean
-from spectrakit.plugin import API, VERBS, Action, Plugin
+from spectrakit.plugin import API, NEEDS, VERBS, Action, Plugin
 
 GROUP = "spectrakit.plugins"
 VARIABLE = "SPECTRAKIT_PLUGINS"
@@ -105,6 +105,11 @@ def _problem(name: str, plugin: object) -> str:
     for verb, action in plugin.actions.items():
         if verb not in VERBS:
             return f"'{verb}' is no verb. {did_you_mean(verb, VERBS)}".rstrip()
+        for need in action.needs:
+            if need not in NEEDS:
+                return (
+                    f"{verb} needs '{need}', which is unknown. {did_you_mean(need, NEEDS)}".rstrip()
+                )
         try:
             action.declared()
         except (TypeError, NameError) as error:

@@ -118,6 +118,11 @@ class Run:
         """Write the status, on one line."""
         self._write(STATUS, " ".join(status.split()) + "\n")
 
+    def data(self) -> tuple[Mapping[str, Any], ...]:
+        """Return digest and row counts of each store, for the manifest of a bundle."""
+        names = ("role", "digest", "train", "valid")
+        return tuple({name: told[name] for name in names} for told in self.plan["data"])
+
     def student(self, name: str, version: str) -> Path:
         """Return where the bundle of a student is to be written."""
         return self.path / STUDENT / f"{name}@{version}"

@@ -138,8 +138,8 @@ def write_bundle(
     files: Mapping[str, bytes] | None = None,
     replace_old: bool = False,
     **fields: Any,
-) -> Bundle:
-    """Write a bundle folder, whole or not at all.
+) -> Path:
+    """Write a bundle folder, whole or not at all, and return it.
 
     Every graph is opened with onnxruntime first; external data are put inside.
 
@@ -186,4 +186,4 @@ def write_bundle(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         (part / MANIFEST).write_bytes(text)
-    return Bundle(path)
+    return path

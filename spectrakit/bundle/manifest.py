@@ -5,6 +5,7 @@ The file is one canonical text, so that any changed byte of it shows, like those
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -115,15 +116,23 @@ def split_label(label: str) -> tuple[str, str]:
 
 
 def manifest_bytes(manifest: Manifest, files: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """Return ``bundle.json`` with the digests of files and its own."""
+    """Return ``bundle.json`` with the digests of files and its own; NaN becomes null."""
     body = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         **manifest.as_json(),
         "files": dict(files),
     }
-    body = json.loads(json.dumps(body, allow_nan=False))
+    body = json.loads(json.dumps(_plain(body), allow_nan=False))
     return _canonical({**body, "digest": _digest(body)})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _canonical(body: Mapping[str, Any]) -> bytes:

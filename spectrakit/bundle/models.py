@@ -40,8 +40,11 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
 def find_bundle(word: str) -> Path:
     """Return the folder of a bundle: a path, or an installed ``NAME`` or ``NAME@VERSION``.
 
+    The folder of a run means the one student in it.
+
     Raises:
-        UsageError: neither; the nearest installed name is suggested.
+        UsageError: neither; the nearest installed name is suggested. Or a run with no student,
+            or several.
     """
     held = installed_bundles()
     if word in held:
@@ -51,6 +54,14 @@ def find_bundle(word: str) -> Path:
         return held[newest[0]]
     if is_bundle(Path(word)):
         return Path(word)
+    if Path(word).is_dir():
+        students = sorted(p.parent for p in Path(word).glob(f"student/*@*/{MANIFEST}"))
+        if len(students) == 1:
+            return students[0]
+        raise UsageError(
+            f"{word}: holds {len(students) or 'no'} bundles.",
+            hint="Name the folder of one, such as RUN/student/NAME@VERSION.",
+        )
     names = [*held, *dict.fromkeys(label.partition("@")[0] for label in held)]
     near = did_you_mean(word, names)
     raise UsageError(

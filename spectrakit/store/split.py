@@ -7,8 +7,9 @@ hash knows no seed and no file, so a molecule is on the same side in all stores.
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,7 @@ def split_stores(
     *,
     valid: Sequence[Store] = (),
     modalities: Collection[str],
+    needs: Mapping[str, str] = MappingProxyType({}),
     keep: Sequence[Sequence[NDArray[np.bool_]] | None] = (),
 ) -> Split:
     """Divide the rows of stores into those to learn from and those held out.
@@ -72,6 +74,8 @@ def split_stores(
         stores: to learn from.
         valid: held out.
         modalities: those that are wanted; rows of others are dropped.
+        needs: what a row must have ("ms2", "precursor", "molecule", "structure"), and the
+            reason under which one without it is counted.
         keep: for each store (then each valid store) one mask for each block in alphabetical
             order, False for rows that the user did not choose; None: all.
     """
@@ -80,7 +84,7 @@ def split_stores(
     found: list[_Rows] = []
     for number, store in enumerate(everything):
         masks = keep[number] if number < len(keep) else None
-        found += _rows_of(number, store, modalities, masks, dropped[number])
+        found += _rows_of(number, store, modalities, needs, masks, dropped[number])
     by = "--valid" if valid else "samples.split"
     if valid:
         for rows in found:
@@ -118,28 +122,63 @@ def _rows_of(
     number: int,
     store: Store,
     modalities: Collection[str],
+    needs: Mapping[str, str],
     masks: Sequence[NDArray[np.bool_]] | None,
     dropped: Counter[str],
 ) -> list[_Rows]:
     if not store.blocks:
-        n = store.molecules.n
-        keys = [molecule_key(store.molecule(k)) or f"row {k}" for k in range(n)]
-        return [_Rows(number, store, "", np.arange(n, dtype=np.int64), [""] * n, keys)]
+        rows: list[int] = []
+        keys: list[str] = []
+        for row in range(store.molecules.n):
+            molecule = store.molecule(row)
+            if "structure" in needs and not _has_structure(molecule):
+                dropped[needs["structure"]] += 1
+                continue
+            rows.append(row)
+            keys.append(molecule_key(molecule) or f"row {row}")
+        return [_Rows(number, store, "", np.array(rows, np.int64), [""] * len(rows), keys)]
     found: list[_Rows] = []
     for position, block in enumerate(store.blocks.values()):
-        keep = np.ones(block.n, np.bool_) if masks is None else masks[position].copy()
-        dropped["not selected by --where"] += int((~keep).sum())
+        left = np.ones(block.n, np.bool_)
+        chosen = left if masks is None else masks[position]
+        _drop(left, ~chosen, "not selected by --where", dropped)
         if block.modality not in modalities:
-            dropped[f"{block.modality}, which the plugin does not read"] += int(keep.sum())
+            _drop(left, left, f"{block.modality}, which the plugin does not read", dropped)
             continue
-        empty = keep & (np.diff(block.indptr) == 0)
-        dropped["no peaks"] += int(empty.sum())
-        rows = np.flatnonzero(keep & ~empty).astype(np.int64)
-        if len(rows):
-            found.append(_Rows(number, store, block.name, rows, *_sides_and_keys(block, rows)))
-    for reason in [reason for reason, n in dropped.items() if not n]:
-        del dropped[reason]
+        _drop(left, np.diff(block.indptr) == 0, "no peaks", dropped)
+        for need, reason in needs.items():
+            _drop(left, ~_has(block, need), reason, dropped)
+        chosen_rows = np.flatnonzero(left).astype(np.int64)
+        if len(chosen_rows):
+            sides, keys = _sides_and_keys(block, chosen_rows)
+            found.append(_Rows(number, store, block.name, chosen_rows, sides, keys))
     return found
+
+
+def _drop(
+    left: NDArray[np.bool_], unwanted: NDArray[np.bool_], reason: str, dropped: Counter[str]
+) -> None:
+    """Count the rows that are left and unwanted, and take them out."""
+    lost = left & unwanted
+    if lost.any():
+        dropped[reason] += int(lost.sum())
+        left &= ~lost
+
+
+def _has(block: Block, need: str) -> NDArray[np.bool_]:
+    """(n,) bool: which rows have what an action needs."""
+    if need == "ms2":
+        return block.meta("ms_level") != 1
+    if need == "precursor":
+        return np.isfinite(block.meta("precursor_mz")) & (block.meta("precursor_mz") > 0)
+    molecules = block.meta("molecule")
+    test = _has_structure if need == "structure" else molecule_key
+    known = {m: bool(test(block.store.molecule(m))) for m in set(molecules.tolist()) if m >= 0}
+    return np.array([known.get(m, False) for m in molecules.tolist()], np.bool_)
+
+
+def _has_structure(molecule: Molecule) -> bool:
+    return bool(molecule.smiles or molecule.inchi)
 
 
 def _sides_and_keys(block: Block, rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:

@@ -91,7 +91,7 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
     was_there = out.is_dir()
     try:
         data = TrainingData.gather(out, request.inputs, request.valid, request.where, summary)
-        split = data.split(plugin.modalities, summary)
+        split = data.split(plugin.modalities, action.needs)
         plan = {
             "verb": verb,
             "seed": request.seed,
@@ -148,7 +148,9 @@ def _resume(verb: str, request: Request, path: Path, summary: Summary) -> Path:
     if parent is not None:
         _same_parent(Path(parent["path"]), str(parent.get("digest", "")))
     data = TrainingData.reopen(run, summary)
-    return _execute(run, plugin, action, options, data.split(plugin.modalities, summary), summary)
+    return _execute(
+        run, plugin, action, options, data.split(plugin.modalities, action.needs), summary
+    )
 
 
 def _same_parent(path: Path, digest: str) -> None:

@@ -14,6 +14,7 @@ from spectrakit.io import sniff
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where
 from spectrakit.log import say
+from spectrakit.plugin import NEEDS
 from spectrakit.run import DATA, Run
 from spectrakit.search.structure_sources import load_structures
 from spectrakit.store import Store, StoreWriter
@@ -86,7 +87,7 @@ class TrainingData:
             sources.append(Source(str(told["role"]), account, store, str(told["store"])))
         return cls(tuple(sources), tuple(run.plan.get("where", ())))
 
-    def split(self, modalities: frozenset[str], summary: Summary) -> Split:
+    def split(self, modalities: frozenset[str], needs: Sequence[str]) -> Split:
         """Divide the rows and complete the accounts of the inputs.
 
         Raises:
@@ -98,6 +99,7 @@ class TrainingData:
             [Store(source.store) for source in stores[TRAIN]],
             valid=[Store(source.store) for source in stores[VALID]],
             modalities=modalities,
+            needs={need: NEEDS[need] for need in needs},
             keep=[_masks(Store(source.store), conditions) for source in self.sources],
         )
         for source, counted in zip(self.sources, split.counted, strict=True):
