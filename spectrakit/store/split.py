@@ -129,6 +129,9 @@ def _rows_of(
     if not store.blocks:
         rows: list[int] = []
         keys: list[str] = []
+        if {"ms2", "precursor"} & needs.keys():
+            dropped["a structure without a spectrum"] += store.molecules.n
+            return []
         for row in range(store.molecules.n):
             molecule = store.molecule(row)
             if "structure" in needs and not _has_structure(molecule):
