@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,24 +12,27 @@ import torch.distributed as dist
 PATIENCE = timedelta(hours=2)  # the others wait while the first process validates or writes
 
 
-@contextmanager
-def joined(device: str, world: int) -> Generator[None]:
-    """Join the processes that torchrun started; alone, do nothing.
+def join(device: str, world: int) -> None:
+    """Join the processes that torchrun started, once; alone, do nothing.
+
+    A group is never made twice: the second would find the addresses of the first in torchrun's
+    store and wait for ever.
 
     Args:
         device: ``cpu`` (gloo) or ``cuda:N`` (nccl).
         world: number of processes.
     """
     if world == 1 or dist.is_initialized():
-        yield
         return
     on_cuda = device.startswith("cuda")
     if on_cuda:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if on_cuda else "gloo", timeout=PATIENCE)
-    try:
-        yield
-    finally:
+
+
+def leave() -> None:
+    """Leave the other processes, at the end of a training that went well."""
+    if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
 

@@ -55,7 +55,7 @@ def export_graph(
     model.eval()
     first = dict(sample(sizes[0]))
     shapes = {
-        name: {axis: torch.export.Dim.DYNAMIC for axis in range(len(dynamic.get(name, ())))}
+        name: dict.fromkeys(range(len(dynamic.get(name, ()))), torch.export.Dim.DYNAMIC)
         for name in first
     }
     graph = _exported(model, first, list(outputs), shapes)
@@ -107,7 +107,7 @@ def run_graph(graph: bytes, inputs: Mapping[str, Any]) -> list[Any]:
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         names = [one.name for one in session.get_inputs()]
-        return session.run(None, {name: np.asarray(inputs[name]) for name in names})
+        return list(session.run(None, {name: np.asarray(inputs[name]) for name in names}))
     except Exception as error:  # onnxruntime's own exceptions share no other base
         shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in inputs.items())
         reason = " ".join(str(error).split())[:300]

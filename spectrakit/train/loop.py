@@ -19,7 +19,7 @@ from spectrakit.plugin import Job, Stopped
 from spectrakit.train import checkpoint as on_disk
 from spectrakit.train.averaging import lent, update_average
 from spectrakit.train.checkpoint import AVERAGE, BEST, MODEL, OPTIMISER, Checkpoint, Maker
-from spectrakit.train.distributed import from_first, joined, own_device, summed
+from spectrakit.train.distributed import from_first, join, own_device, summed
 from spectrakit.train.failures import diverged, memory_told
 from spectrakit.train.plan import Batches, Loss, Plan, Validate, adamw
 from spectrakit.train.schedule import learning_rate_factor
@@ -60,7 +60,8 @@ def fit(
         InputError: a checkpoint cannot be read or written.
     """
     device = own_device(job.device)
-    with joined(device, job.world), memory_told(device, plan):
+    join(device, job.world)
+    with memory_told(device, plan):
         model.to(device).train()
         stage = _Stage(job, model, batches, plan, maker, optimiser(model, plan), device)
         if stage.resume():

@@ -21,7 +21,8 @@ class BatchOrder:
 
     A *batch* is what one optimiser step sees over all processes. It is divided into
     ``accumulate`` parts, one after the other, and each part among the processes; position
-    ``step * accumulate + part`` names such a part. The batches do not depend on ``world``.
+    ``step * accumulate + part`` names such a part. Neither batches nor
+    parts depend on ``world``.
 
     Args:
         lengths: (n,) of each row, such as its number of peaks; equal ones switch bucketing off.
@@ -82,5 +83,5 @@ class BatchOrder:
         step, part = divmod(position, self.accumulate)
         epoch, number = divmod(step, self.steps_per_epoch)
         whole = self._epoch_rows(epoch)[number]
-        # dealt out like cards, so that all processes get rows of all lengths of the batch
-        return whole[part * self._world + self._rank :: self.accumulate * self._world]
+        # dealt out like cards: parts and processes all get rows of all lengths of the batch
+        return whole[part :: self.accumulate][self._rank :: self._world]

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors: threads would only wait
 
-from train_stores import write_store  # noqa: E402  (found through the line above)
+from train_stores import write_store
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ def spectrum(number, random, split="train"):
 def write_store(path, n=8, held_out=2, compression="none", start=0):
     """Write n spectra to learn from and some marked as held out."""
     random = np.random.default_rng(1)
-    made = [
-        spectrum(start + k, random, "train" if k < n else "valid") for k in range(n + held_out)
-    ]
+    made = [spectrum(start + k, random, "train" if k < n else "valid") for k in range(n + held_out)]
     with StoreWriter(path, compression=compression) as writer:
         for one in made:
             writer.add_sample(one.sample, split=one.sample.rstrip("0123456789"))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import torch
 from torch.nn import functional
@@ -44,6 +45,7 @@ def trapped(loss, job, options):
     calls = iter(range(1 << 30))
 
     def wrong(network, batch):
+        time.sleep(float(os.environ.get("SPECTRAKIT_TORCHTOY_PAUSE", 0)))
         value = loss(network, batch)
         if not kind or next(calls) != int(at):
             return value
