@@ -4,8 +4,11 @@ Departure from a plain export: the graph is run at two batch sizes, one of which
 never saw, because a size that was baked in shows in no other way.
 """
 
+import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +74,7 @@ def _exported(
     shapes: dict[str, Any],
 ) -> bytes:
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _silence():
             program = torch.onnx.export(
                 model,
                 kwargs=inputs,
@@ -91,6 +94,19 @@ def _exported(
     if program is None:
         raise MismatchError(f"{type(model).__name__}: torch.onnx.export gave no graph.")
     return program.model_proto.SerializeToString()
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """Keep what exporters say of themselves (torchvision is missing, ...) from the user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def run_graph(graph: bytes, inputs: Mapping[str, Any]) -> list[Any]:
@@ -152,11 +168,14 @@ def quantised(graph: bytes, rank_change: Callable[[bytes], float], *, most: floa
             instead; comparing outputs would not tell.
         most: largest change that is accepted.
     """
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder:
+    model = onnx.load_model_from_string(graph)
+    del model.graph.value_info[:]  # the exporter's shapes, which quantising would contradict
+    with tempfile.TemporaryDirectory() as folder, _silence():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(graph)
+        source.write_bytes(model.SerializeToString())
         quantize_dynamic(source, target, weight_type=QuantType.QInt8)
         smaller = target.read_bytes()
     change = rank_change(smaller)
