@@ -20,6 +20,7 @@ class InputAccount:
     format: str = ""
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
+    treated: Counter[str] = field(default_factory=Counter[str])  # kept, but not as the file has it
 
     @property
     def read(self) -> int:
@@ -43,6 +44,7 @@ class InputAccount:
             "read": self.read,
             "kept": self.kept,
             "dropped": dict(sorted(self.dropped.items())),
+            "treated": dict(sorted(self.treated.items())),
         }
 
     @classmethod
@@ -54,6 +56,7 @@ class InputAccount:
             format=value["format"],
             kept=value["kept"],
             dropped=Counter(value["dropped"]),
+            treated=Counter(value.get("treated", {})),
         )
 
     def sentence(self) -> str:

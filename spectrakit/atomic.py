@@ -4,7 +4,9 @@ Why not append in place: of 25 writers killed while appending to HDF5, 7 left un
 and one a wrong one; of 176 killed while writing a part file, none did.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +14,32 @@ from pathlib import Path
 from spectrakit.errors import InputError
 
 
+def is_device(path: Path) -> bool:
+    """Say whether a path is a pipe or a device, which is written into and never replaced."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def part_path(final: Path) -> Path:
-    """Return the name under which ``final`` is written before it is whole."""
-    return final.with_name(f"{final.name}.part-{os.getpid()}")
+    """Return the name under which ``final`` is written before it is whole.
+
+    It is beside the file that ``final`` means: a link stays a link.
+
+    Raises:
+        InputError: ``final`` is a folder, a pipe or a device.
+    """
+    if final.is_dir():
+        raise unwritable(final, IsADirectoryError(errno.EISDIR, "it is a folder"))
+    if is_device(final):
+        raise unwritable(final, OSError(errno.EINVAL, "it is a pipe or a device"))
+    return _beside(final.resolve())
+
+
+def _beside(real: Path) -> Path:
+    return real.with_name(f"{real.name}.part-{os.getpid()}")
 
 
 def publish(part: Path, final: Path) -> None:
@@ -26,7 +51,7 @@ def publish(part: Path, final: Path) -> None:
     try:
         with part.open("rb+") as handle:
             os.fsync(handle.fileno())
-        part.replace(final)
+        part.replace(final.resolve())
     except OSError as error:
         raise unwritable(final, error) from error
     _sync_folder(final.parent)
@@ -43,8 +68,25 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def atomic_path(final: Path) -> Generator[Path]:
-    """Yield a part path to write to; publish it on success, delete it on any exception."""
-    part = part_path(final)
+    """Yield a part path to write to; publish it on success, delete it on any exception.
+
+    A pipe or device (``/dev/stdout``, ``/dev/null``) is yielded itself.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    if is_device(final):
+        try:
+            yield final
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritable(final, error) from error
+        return
+    try:
+        part = part_path(final)
+    except OSError as error:  # such as a name that is too long
+        raise unwritable(final, error) from error
     try:
         yield part
         publish(part, final)
@@ -76,7 +118,8 @@ def atomic_folder(final: Path, *, replace: bool = False) -> Generator[Path]:
     """
     from shutil import rmtree
 
-    part = part_path(final)
+    final = final.resolve()
+    part = _beside(final)
     old = part.with_name(f"{part.name}-old")
     try:
         rmtree(part, ignore_errors=True)  # of a process that was killed and had this id

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from spectrakit.accounting import InputAccount
 from spectrakit.atomic import atomic_path
 from spectrakit.errors import InputError, SpectrakitError, UsageError
 
@@ -82,8 +83,12 @@ class Ledger:
             return ledger
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
-            before, files = held["parameters"], held["files"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            before, files = dict(held["parameters"]), dict(held["files"])
+            for entry in files.values():
+                InputAccount.from_json(entry["account"])
+                if Path(entry["output"]).name != entry["output"]:
+                    raise ValueError(entry["output"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path}: the ledger cannot be read.", hint="Use another --out folder."
             ) from error
@@ -103,6 +108,11 @@ class Ledger:
         if entry is None or entry["account"]["sha256"] != sha256:
             return None
         return entry if (self.path.parent / entry["output"]).is_file() else None
+
+    def made(self, path: Path) -> bool:
+        """Say whether a file is one of the results in this folder."""
+        outputs = {entry["output"] for entry in self.files.values()}
+        return path.name in outputs and path.absolute().parent == self.path.parent.absolute()
 
     def add(self, path: Path, output: str, account: Mapping[str, Any]) -> None:
         """Note one finished input, durably."""

@@ -3,8 +3,10 @@
 stdout carries records and nothing else. A file appears whole or not at all.
 """
 
+import io
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from spectrakit.atomic import atomic_path
+from spectrakit.errors import InputError
 
 STDOUT = "-"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -28,7 +31,12 @@ def cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return "" if math.isnan(value) else format_number(value)
-    return _CONTROL.sub(" ", str(value)).encode("utf-8", "replace").decode("utf-8")
+    return _utf8(_CONTROL.sub(" ", str(value)))
+
+
+def _utf8(text: str) -> str:
+    """Return text that UTF-8 can hold: a file name may carry bytes that are no text."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def format_number(value: float) -> str:
@@ -55,10 +63,42 @@ def _jsonl(stream: TextIO, columns: Sequence[str]) -> Callable[[Record], None]:
 
 
 def _json_value(value: object) -> object:
+    if isinstance(value, str):
+        return _utf8(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 FORMATS = {"tsv": _tsv, "jsonl": _jsonl}
+
+
+@contextmanager
+def standard_output() -> Generator[TextIO]:
+    """Yield stdout: UTF-8 and plain line ends, whatever the terminal's habits are.
+
+    Raises:
+        InputError: stdout is closed or takes no more (a full disk).
+        BrokenPipeError: the reader went away, as ``head`` does.
+    """
+    stream = sys.stdout
+    hint = "Give --out a file, or check the free space where stdout goes."
+    if stream is None:  # type: ignore[unreachable]  # a shell closes it with >&-
+        raise InputError("stdout is closed.", hint=hint)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        reason = error.strerror or str(error)
+        raise InputError(f"stdout: cannot be written: {reason}.", hint=hint) from error
+
+
+def discard_output() -> None:
+    """Let what stdout still holds vanish, so that Python's exit does not stumble over it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -72,8 +112,8 @@ def open_records(
     """
     start = FORMATS[record_format]
     if str(out) == STDOUT:
-        yield start(sys.stdout, columns)
-        sys.stdout.flush()
+        with standard_output() as stream:
+            yield start(stream, columns)
         return
     with (
         atomic_path(Path(out)) as part,
@@ -85,8 +125,8 @@ def open_records(
 def write_text(out: str | Path, text: str) -> None:
     """Write a whole text to stdout or, atomically, to a file."""
     if str(out) == STDOUT:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        with standard_output() as stream:
+            stream.write(text)
         return
     with atomic_path(Path(out)) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
@@ -99,7 +139,7 @@ def write_json(out: str | Path, value: object) -> None:
 
 def _no_nan(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _no_nan(item) for key, item in value.items()}
+        return {_utf8(str(key)): _no_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_no_nan(item) for item in value]
     return _json_value(value)
@@ -107,4 +147,5 @@ def _no_nan(value: Any) -> Any:
 
 def complain(message: str) -> None:
     """Write an error for a person; shown even with --quiet."""
-    print(message, file=sys.stderr)
+    if sys.stderr is not None:  # type: ignore[redundant-expr]  # closed by 2>&-; print would take stdout
+        print(message, file=sys.stderr)

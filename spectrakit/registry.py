@@ -4,7 +4,9 @@
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -85,11 +87,12 @@ def _load(name: str, entries: Sequence[EntryPoint]) -> Installed:
     if len(entries) > 1:
         return Installed(name, package, None, f"{len(entries)} packages bring a plugin '{name}'")
     try:
-        plugin = entries[0].load()
+        with redirect_stdout(sys.stderr):  # stdout carries records only
+            plugin = entries[0].load()
+        problem = _problem(name, plugin)
     except (Exception, SystemExit) as error:  # a stranger's module: it may do anything
         lines = f"{type(error).__name__}: {error}".splitlines()
         return Installed(name, package, None, lines[0])
-    problem = _problem(name, plugin)
     return Installed(name, package, None if problem else plugin, problem)
 
 
@@ -102,6 +105,9 @@ def _problem(name: str, plugin: object) -> str:
     if plugin.api != API:
         other = "update spectrakit" if plugin.api > API else "update the plugin"
         return f"it was written for plugin API {plugin.api}, this spectrakit has {API}; {other}"
+    words = (plugin.summary, plugin.version, plugin.doi, *plugin.modalities, *plugin.requires)
+    if not all(isinstance(word, str) for word in words):  # pyright: ignore[reportUnnecessaryIsInstance]  # a stranger's
+        return "its manifest has a value that is no text"
     for verb, action in plugin.actions.items():
         if verb not in VERBS:
             return f"'{verb}' is no verb. {did_you_mean(verb, VERBS)}".rstrip()

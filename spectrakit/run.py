@@ -33,6 +33,17 @@ RUNNING, DONE, STOPPED, FAILED = "running", "done", "stopped", "failed"
 
 _STEP = re.compile(r"step-(\d{9})")
 _PACKAGES = ("numpy", "scipy", "h5py", "torch", "onnx", "onnxruntime", "onnxscript", "safetensors")
+_NEEDED: dict[str, type] = {
+    "verb": str, "plugin": dict, "options": dict, "data": list, "seed": int, "device": str,
+}  # fmt: skip
+_NEEDED_OF_DATA = ("role", "path", "store", "digest", "sha256", "format", "train", "valid")
+
+
+def _misshapen(path: Path, key: str) -> InputError:
+    return InputError(
+        f"{path / PLAN}: '{key}' is missing or not what it should be.",
+        hint="Start the run again; a plan is not meant to be edited.",
+    )
 
 
 def is_run(path: Path) -> bool:
@@ -97,9 +108,13 @@ class Run:
                 f"{FORMAT_VERSION}.",
                 hint=f"Update spectrakit to {plan.get('spectrakit', 'the version that wrote it')}.",
             )
-        for key in ("verb", "plugin", "options", "data", "seed"):
-            if key not in plan:
-                raise InputError(f"{path / PLAN}: '{key}' is missing.", hint="Start the run again.")
+        for key, kind in _NEEDED.items():
+            if not isinstance(plan.get(key), kind):
+                raise _misshapen(path, key)
+        for told in plan["data"]:
+            for key in _NEEDED_OF_DATA:
+                if not isinstance(told, dict) or key not in told:
+                    raise _misshapen(path, f"data.{key}")
         return cls(path, plan)
 
     def _write(self, name: str, text: str) -> None:
@@ -177,6 +192,8 @@ class Run:
 
     def resume_step(self) -> int:
         """Return the step of the newest checkpoint (0: none) and forget later metrics."""
+        for broken in (self.path / CHECKPOINTS).glob("*.part-*"):  # of a process that was killed
+            rmtree(broken, ignore_errors=True)
         newest = self.last_checkpoint()
         step = int(newest.name.removeprefix("step-")) if newest else 0
         kept = [row for row in self.metrics() if row.get("step", 0) <= step]

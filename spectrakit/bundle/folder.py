@@ -76,6 +76,8 @@ class Bundle:
         if any(self.path.joinpath(*parts[: k + 1]).is_symlink() for k in range(len(parts))):
             raise InputError(f"{path}: is a link.", hint="A bundle holds its own files only.")
         try:
+            if path.exists() and not path.is_file():
+                raise InputError(f"{path}: is no plain file.", hint="Copy the bundle again.")
             size = path.stat().st_size
             data = path.read_bytes() if size == about["bytes"] else b""
         except OSError as error:

@@ -178,6 +178,8 @@ def read_manifest(folder: Path) -> tuple[Manifest, dict[str, dict[str, Any]], st
 
 def _read_json(path: Path) -> tuple[dict[str, Any], bytes]:
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no plain file.", hint="Copy the bundle again.")
         if path.stat().st_size > LARGEST_MANIFEST:
             raise InputError(
                 f"{path}: has more than {LARGEST_MANIFEST} bytes.", hint="It is no bundle."

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from spectrakit import __version__
 from spectrakit.cli.shared import guarded, state
-from spectrakit.errors import EXIT_BUG, SpectrakitError
+from spectrakit.errors import EXIT_BUG, InputError, SpectrakitError
 
 SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its help
     "Spectra": {
@@ -138,6 +138,16 @@ def main(argv: list[str] | None = None) -> int:
             raise
         _show(error)
         return error.exit_code
+    except OSError as error:  # where no verb could say more: a full disk, a name too long
+        if state["debug"]:
+            raise
+        _show(
+            InputError(
+                f"{error.filename or 'the system'}: {error.strerror or error}.",
+                hint="Check the path, its permissions and the free space.",
+            )
+        )
+        return InputError.exit_code
     except Exception as error:
         if state["debug"]:
             raise

@@ -101,7 +101,9 @@ NOTES: dict[str, dict[str, str]] = {
             "of the best library spectrum, or the fragmenter's score of a structure. "
             "probability says how likely the compound is right; q_value, on rank 1, is the "
             "share of wrong answers expected among the hits of the file that are at least as "
-            "probable."
+            "probable.\n\nProbabilities are fitted to the share of known compounds in the file. "
+            "They were calibrated where half of the compounds are in the library; where nearly "
+            "none is, a hard case (isomers in the library) is trusted too much."
         ),
         "LEVELS": (
             "2a: unambiguous library match with the precursor (score at least 0.75, at least 3 "

@@ -6,8 +6,7 @@ Only ``typer`` and the standard library are imported here: ``--help`` must stay 
 import functools
 import inspect
 import os
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from spectrakit.accounting import Summary
 
 STDOUT = Path("-")
+_WRITTEN = ("out", "summary")
 
 
 class Format(StrEnum):
@@ -151,18 +151,19 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(**arguments: Any) -> None:
         from spectrakit.log import log, set_verbosity
+        from spectrakit.output import discard_output
 
         if not log.handlers or not (arguments["quiet"] or arguments["verbose"]):
             set_verbosity(0)
         for name in CommonOptions:
             del arguments[name]
+        _refuse_overwriting(arguments)
         try:
             command(**arguments)
-            sys.stdout.flush()
         except KeyboardInterrupt:
             raise Interrupted("interrupted.", hint="Nothing unfinished was left behind.") from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
         finally:
             set_verbosity(0)
 
@@ -178,6 +179,33 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
     run.__signature__ = signature.replace(parameters=[*own, *extra])  # type: ignore[attr-defined]  # functions accept it
     return run
+
+
+def _refuse_overwriting(arguments: Mapping[str, Any]) -> None:
+    """Refuse an --out or --summary that is a file the command reads, or both the same file.
+
+    Raises:
+        UsageError: it is, under whatever name.
+    """
+    read = [
+        str(word)
+        for name, value in arguments.items()
+        if name not in _WRITTEN
+        for word in (value if isinstance(value, list) else [value])  # type: ignore[misc]  # untyped
+        if (isinstance(word, Path) or type(word) is str) and os.path.isfile(word)  # noqa: PTH113 - never raises
+    ]
+    written: list[str] = []
+    for name in _WRITTEN:
+        path = str(arguments.get(name) or "-")
+        if path in written and path != "-":
+            raise UsageError(
+                f"--out and --summary are both {path}.", hint="Give each a file of its own."
+            )
+        written.append(path)
+        if os.path.isfile(path) and any(os.path.samefile(path, word) for word in read):  # noqa: PTH113, PTH121 - never raises
+            raise UsageError(
+                f"{path}: is an input and the output.", hint=f"Choose another --{name}."
+            )
 
 
 @contextmanager
@@ -202,6 +230,9 @@ def accounted(command: str, path: Path | None, **parameters: Any) -> Generator["
         raise
     except KeyboardInterrupt:
         code = 130
+        raise
+    except BrokenPipeError:  # ``| head`` has what it wanted
+        code = 0
         raise
     finally:
         for account in summary.inputs:

@@ -61,7 +61,11 @@ _ALIASES = {
     "sample": "sample",
     "replicate": "replicate",
 }
-_ABSENT = frozenset({"", "n/a", "na", "nan", "none", "null"})
+# "Na" is sodium, so case counts.
+_ABSENT = frozenset(
+    ["n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "none", "None", "NONE", "null", "NULL"]
+) | {""}
+NAMES = frozenset({"name", "compound_name", "title", "spectrum_id", "accession", "db"})
 _LONGEST_ABSENT = 8  # with spaces around it
 _POLARITIES = {
     "positive": 1, "pos": 1, "p": 1, "+": 1, "1": 1, "1+": 1,
@@ -84,7 +88,7 @@ def canonical(key: str) -> str:
 
 def is_absent(text: str) -> bool:
     """Return whether a value only says that there is no value."""
-    return len(text) <= _LONGEST_ABSENT and text.strip().lower() in _ABSENT
+    return len(text) <= _LONGEST_ABSENT and text.strip() in _ABSENT
 
 
 @lru_cache(maxsize=65536)

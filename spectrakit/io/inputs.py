@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from spectrakit.atomic import is_device
 from spectrakit.errors import InputError, UsageError
 from spectrakit.io.sniff import READABLE, recognise
 from spectrakit.io.streams import STDIN, keep_stdin
@@ -48,20 +49,22 @@ def expand_inputs(args: Sequence[str]) -> list[Path]:
 
 
 def _expand(arg: str, lists: tuple[Path, ...]) -> Iterator[Path]:
+    if not arg:
+        raise UsageError("an input is empty text.", hint="Name a file, folder, glob or '-'.")
     if arg == "-":
         yield _stdin()
-    elif arg.startswith("@") and not Path(arg).exists():
+    elif arg.startswith("@") and not os.path.exists(arg):  # noqa: PTH110 - never raises
         yield from _listed(Path(arg[1:]), lists)
-    elif (path := Path(arg)).is_dir():
-        yield from _folder(path)
-    elif not path.exists() and glob.has_magic(arg):
+    elif os.path.isdir(arg):  # noqa: PTH112 - never raises
+        yield from _folder(Path(arg))
+    elif not os.path.exists(arg) and glob.has_magic(arg):  # noqa: PTH110 - never raises
         found = sorted(glob.glob(arg, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not found:
             raise InputError(f"{arg}: no file matches.", hint="Check the folder and the pattern.")
         for name in found:
             yield from _expand(name, lists) if Path(name).is_dir() else [Path(name)]
     else:
-        yield path
+        yield Path(arg)
 
 
 def _listed(path: Path, lists: tuple[Path, ...]) -> Iterator[Path]:
@@ -81,7 +84,7 @@ def _listed(path: Path, lists: tuple[Path, ...]) -> Iterator[Path]:
         word = line.strip()
         if word and not word.startswith("#"):
             beside = path.parent / word
-            use_beside = not Path(word).exists() and beside.exists()
+            use_beside = not os.path.exists(word) and os.path.exists(beside)  # noqa: PTH110 - never raises
             yield from _expand(str(beside) if use_beside else word, (*lists, path.absolute()))
 
 
@@ -116,7 +119,7 @@ def _folder(folder: Path) -> Iterator[Path]:
 
 def _is_spectra(path: Path) -> bool:
     name = path.name.lower()
-    if name.startswith(".") or _PART in name:
+    if name.startswith(".") or _PART in name or is_device(path):
         return False
     for packing in _PACKED:
         name = name.removesuffix(packing)

@@ -155,7 +155,7 @@ class _Document:
     def _drafts(self) -> list[Draft]:
         drafts: list[Draft] = []
         for event, element in self._parser.read_events():
-            kind = etree.QName(element).localname
+            kind = _local_name(element)
             if event == "start":
                 self._started(kind, element)
                 continue
@@ -208,9 +208,17 @@ class _Document:
 
 def _walk(element: Any) -> Iterator[Item]:
     for node in element.iter():
-        kind = etree.QName(node).localname
+        kind = _local_name(node)
         yield kind, Param.of(node.attrib) if kind in PARAMS else dict(node.attrib), node.text
 
 
+def _local_name(element: Any) -> str:
+    """Return the name without its namespace; lxml's QName refuses undeclared prefixes."""
+    tag: str = element.tag
+    return tag[tag.rfind("}") + 1 :]
+
+
 def _short(message: str | None) -> str:
-    return (message or "not well-formed").split(", line")[0].rstrip(".")
+    """Return libxml2's message without its position, on one line."""
+    plain = " ".join((message or "not well-formed").split())
+    return plain.split(", line")[0].rstrip(".")

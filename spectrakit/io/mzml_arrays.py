@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.io.numpress import NumpressError, decode_linear, decode_pic, decode_slof
+from spectrakit.io.numpress import decode_linear, decode_pic, decode_slof
 from spectrakit.io.record import BadSpectrum
 
 _UNDECODABLE = "array cannot be decoded"
@@ -101,7 +101,7 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
             values = np.frombuffer(data, packed.dtype)
             if big_endian:
                 values = values.view(values.dtype.newbyteorder(">")).astype(packed.dtype)
-    except (binascii.Error, zlib.error, NumpressError) as error:
+    except (ValueError, zlib.error) as error:  # base64, its letters, MS-Numpress, numpy
         raise BadSpectrum(_UNDECODABLE) from error
     if len(values) != packed.length:
         raise BadSpectrum(_OTHER_LENGTH)

@@ -10,7 +10,7 @@ from spectrakit.io.record import NO_COLUMNS, BadSpectrum, tidy_peaks
 from spectrakit.spectrum import FloatArray
 
 _MALFORMED = "malformed peak line"
-_OUTSIDE_QUOTES = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+_PIECE = re.compile(r'(?:[^";]|"[^"]*"?)+')  # between semicolons, which a quoted note may hold
 _PEAK = re.compile(r"\s*(\S+)\s+([^\s\"]+)\s*(.*?)\s*")
 _COLON_PEAK = re.compile(r"([^\s:]+):([^\s:]+)")
 
@@ -111,7 +111,7 @@ def _peaks_of_line(number: int, line: str) -> list[tuple[float, float, str]]:
         if all(matches):
             text = ";".join(f"{m[1]} {m[2]}" for m in matches if m)
     peaks: list[tuple[float, float, str]] = []
-    for piece in _OUTSIDE_QUOTES.split(text) if ";" in text else [text]:
+    for piece in _PIECE.findall(text) if ";" in text else [text]:
         if not piece or piece.isspace():
             continue
         match = _PEAK.fullmatch(piece)

@@ -39,7 +39,8 @@ def tidy_peaks(
     if len(mz) == 0:
         return mz, intensity, columns
     # One sum finds most; a sum can also overflow, hence the second look.
-    finite = np.isfinite(mz.sum() + intensity.sum(dtype=np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(mz.sum() + intensity.sum(dtype=np.float64))
     if not finite and not (np.isfinite(mz).all() and np.isfinite(intensity).all()):
         raise BadSpectrum(NAN_PEAKS)
     if not (mz[1:] >= mz[:-1]).all():
@@ -62,10 +63,14 @@ def add_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 
 
 def field_of(key: str, value: str) -> Field:
-    """Return one field with its meaning; a value such as ``N/A`` has none and is only kept."""
-    if value and f.is_absent(value):
+    """Return one field with its meaning; a value such as ``N/A`` has none and is only kept.
+
+    A name is a name, whatever it is.
+    """
+    meaning = f.canonical(key)
+    if value and meaning not in f.NAMES and f.is_absent(value):
         return "", key, value
-    return f.canonical(key), key, value
+    return meaning, key, value
 
 
 class Facts:

@@ -1,5 +1,6 @@
 """Say what format a file is in by looking at its content; the suffix is not believed."""
 
+import os
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ _MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search paramet
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MSP_LINE = re.compile(rb"^[ \t]*(?:name|num[ _]?peaks?)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
-_XML_PROLOG = re.compile(rb"<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_XML_PROLOG = re.compile(rb"<\?.*?(?:\?>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _NOT_YET = {  # recognised -> (what it is, what makes it readable)
     "mzxml": ("mzXML", 'msconvert "{path}" --mzML --zlib'),
     "mzdata": ("mzData", 'msconvert "{path}" --mzML --zlib, or OpenMS FileConverter'),
@@ -54,7 +55,7 @@ def recognise(path: Path) -> str:
     Raises:
         InputError: missing, empty, unreadable, a vendor's raw data, or XML with a DOCTYPE.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - never raises
         if kind := vendor_folder(path):
             raise vendor_error(path, kind)
         raise InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from spectrakit.atomic import is_device
 from spectrakit.errors import InputError
 
 # Deflate cannot exceed 1032 to 1 and spectra stay far below: zlib on all-zero profile arrays
@@ -96,8 +97,13 @@ def open_bytes(path: Path) -> Generator[BinaryIO]:
         InputError: the file is missing, not readable, a folder, or in a packing not undone here.
     """
     try:
+        if is_device(on_disk(path)):
+            raise InputError(
+                f"{path}: is a pipe or a device, not a file.",
+                hint="Pipe the spectra into '-', or give a file.",
+            )
         raw = on_disk(path).open("rb")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _unreadable(path, error) from error
     with raw:
         try:
@@ -117,7 +123,7 @@ def open_bytes(path: Path) -> Generator[BinaryIO]:
             yield raw
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
+def _unreadable(path: Path, error: OSError | ValueError) -> InputError:
     if isinstance(error, FileNotFoundError):
         return InputError(
             f"{path}: there is no such file.", hint="Check the path and its spelling."
@@ -125,6 +131,6 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     if isinstance(error, IsADirectoryError):
         return InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")
     return InputError(
-        f"{path}: cannot be read: {error.strerror or error}.",
+        f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}.",
         hint="Check the permissions and that the drive is still there.",
     )

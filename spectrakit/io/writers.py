@@ -3,7 +3,7 @@
 import gzip
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,8 +11,10 @@ from spectrakit.atomic import atomic_path
 from spectrakit.errors import UsageError
 from spectrakit.io.mzml_writer import write_mzml
 from spectrakit.io.text_writers import write_mgf, write_msp
+from spectrakit.log import say
 from spectrakit.spectrum import Spectrum
 
+KEPT_COLUMNS = {".mgf": {"annotation", "charge"}, ".msp": {"annotation"}}  # others: mzML, stores
 WRITERS = {".mzml": write_mzml, ".mgf": write_mgf, ".msp": write_msp}
 
 
@@ -46,7 +48,10 @@ def write_spectra(path: Path, spectra: Iterable[Spectrum], kind: str = "") -> in
         UsageError: another suffix.
         InputError: the file cannot be written.
     """
-    write = WRITERS[f".{kind}" if kind else export_suffix(path)]
+    suffix = f".{kind}" if kind else export_suffix(path)
+    write = WRITERS[suffix]
+    if suffix in KEPT_COLUMNS:
+        spectra = _naming_lost_columns(spectra, path, KEPT_COLUMNS[suffix])
     with atomic_path(path) as part:
         if not path.name.lower().endswith(".gz"):
             with part.open("wb") as handle:
@@ -61,3 +66,15 @@ def write_spectra(path: Path, spectra: Iterable[Spectrum], kind: str = "") -> in
             ):
                 shutil.copyfileobj(plain, packed)
         return n
+
+
+def _naming_lost_columns(
+    spectra: Iterable[Spectrum], path: Path, kept: set[str]
+) -> Iterator[Spectrum]:
+    """Pass spectra on; at the end say which per-peak columns a text format cannot hold."""
+    lost: set[str] = set()
+    for spectrum in spectra:
+        lost.update(set(spectrum.columns) - kept)
+        yield spectrum
+    if lost:
+        say(f"{path}: not written, this format has no place for it: {', '.join(sorted(lost))}")

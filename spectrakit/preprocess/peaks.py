@@ -18,6 +18,7 @@ from spectrakit.spectrum import FloatArray, Spectrum, Tolerance
 
 IntArray = NDArray[np.integer[Any]]
 
+_LARGE_INTENSITY = 1e200  # no detector counts so far; times m/z and summed, it stays a float64
 MIN_RELATIVE_INTENSITY = 0.01  # of the base peak; Li 2021 and ms_entropy's default
 
 
@@ -127,11 +128,24 @@ def clean_peaks(
         )
         if max_mz is not None:
             keep &= ~(peaks.mz > np.repeat(max_mz, peaks.counts))
-    peaks = merge_peaks(_sorted(peaks.where(keep)), tolerance)
+    peaks = merge_peaks(_sorted(_summable(peaks.where(keep))), tolerance)
     peaks = peaks.where(not_below(peaks, min_relative_intensity))
     if max_peaks:
         peaks = _strongest(peaks, max_peaks)
     return normalised(peaks)
+
+
+def _summable(peaks: PeakLists) -> PeakLists:
+    """Return the lists with huge intensities scaled by a power of two, so that no sum overflows.
+
+    The ratios within a spectrum keep every bit.
+    """
+    if not len(peaks.intensity) or peaks.intensity.max() < _LARGE_INTENSITY:
+        return peaks
+    highest = np.zeros(len(peaks))
+    np.maximum.at(highest, peaks.owner(), peaks.intensity)
+    scale = np.repeat(np.frexp(highest)[1], peaks.counts)
+    return PeakLists(peaks.indptr, peaks.mz, np.ldexp(peaks.intensity, -scale))
 
 
 def normalised(peaks: PeakLists) -> PeakLists:

@@ -1,7 +1,7 @@
 """What one process needs to name spectra: opened libraries and structures, and the steps.
 
-The same settings give the same engine in every process and the same answer for a spectrum
-whatever batch it comes in.
+The same settings give the same engine in every process and the same answer for a file whatever
+batches it is searched in.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,19 +10,27 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import SearchMode, SearchSettings
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.library_search import library_evidence
 from spectrakit.search.prepared import DEFAULT_TOLERANCE
+from spectrakit.search.prevalence import (
+    LIBRARY_SHARE,
+    STRUCTURE_SHARE,
+    adapted,
+    odds_factor,
+)
 from spectrakit.search.queries import Query
 from spectrakit.search.ranking import Evidence, ranked_hits
 from spectrakit.search.similarity import Similarity
 from spectrakit.search.structure_confidence import probabilities
 from spectrakit.search.structure_search import Candidate, StructureSearch
 from spectrakit.search.structures import StructureTable
-from spectrakit.spectrum import Tolerance
+from spectrakit.spectrum import FloatArray, Tolerance
 
 BATCH = 256  # spectra searched together; answers do not depend on it
 
@@ -52,7 +60,25 @@ class Engine:
     about: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def identify(self, queries: Iterable[Query]) -> Iterator[tuple[Query, list[Hit]]]:
-        """Yield each query with its ranked hits."""
+        """Yield the queries of one file, each with its ranked hits.
+
+        All are searched before the first is given, because the probabilities are fitted to the
+        share of known compounds in the file (``prevalence``).
+        """
+        found = list(self._search(queries))
+        in_library = odds_factor(_positive(f.library_share for f in found), LIBRARY_SHARE)
+        in_list = odds_factor(_positive(f.list_share for f in found), STRUCTURE_SHARE)
+        for one in found:
+            for item in one.library:
+                item.hit.probability = adapted(item.hit.probability, one.library_share, in_library)
+            rest = 1 - adapted(one.library_share, one.library_share, in_library)
+            for item in one.structures:  # they have what no library compound takes
+                fitted = adapted(item.hit.probability, one.list_share, in_list)
+                item.hit.probability = fitted * max(rest, 0.0)
+            evidence = [*one.library, *one.structures]
+            yield one.query, ranked_hits(one.query, evidence, self.settings.top)
+
+    def _search(self, queries: Iterable[Query]) -> Iterator["_Found"]:
         stream = iter(queries)
         while batch := list(islice(stream, BATCH)):
             library = library_evidence(
@@ -62,9 +88,9 @@ class Engine:
                 widen_for_nominal=not self.settings.fragment_tolerance,
             )
             structures = self._structure_evidence(batch)
-            for query, known, possible in zip(batch, library, structures, strict=True):
-                _leave_room(known, possible)
-                yield query, ranked_hits(query, [*known, *possible], self.settings.top)
+            for query, known, (possible, share) in zip(batch, library, structures, strict=True):
+                library_share = sum(item.hit.probability for item in known)
+                yield _Found(query.without_peaks(), known, library_share, possible, share)
 
     def search_settings(self) -> SearchSettings:
         """Return the settings of the library search."""
@@ -81,9 +107,10 @@ class Engine:
             min_matched_peaks=self.settings.min_matched_peaks,
         )
 
-    def _structure_evidence(self, batch: list[Query]) -> list[list[Evidence]]:
+    def _structure_evidence(self, batch: list[Query]) -> list[tuple[list[Evidence], float]]:
+        """Return the evidence to show for each query, and the probability of all its candidates."""
         if self.structures is None:
-            return [[] for _ in batch]
+            return [([], 0.0) for _ in batch]
         return [
             self._structure_hits(self.structures.table, candidates, len(query.spectrum))
             for query, candidates in zip(batch, self.structures.search(batch), strict=True)
@@ -91,7 +118,7 @@ class Engine:
 
     def _structure_hits(
         self, table: StructureTable, candidates: list[Candidate], n_peaks: int
-    ) -> list[Evidence]:
+    ) -> tuple[list[Evidence], float]:
         found: list[Evidence] = []
         shares = probabilities(candidates, n_peaks)
         for candidate, probability in zip(candidates, shares, strict=True):
@@ -119,14 +146,23 @@ class Engine:
             )
             key = structure.inchikey14 or structure.inchikey[:14]
             found.append(Evidence(key, hit, candidate.merit, False, "precursor", 0))
-        return found
+        return found, sum(shares)
 
 
-def _leave_room(known: list[Evidence], possible: list[Evidence]) -> None:
-    """Give structures only the probability that no library compound is right."""
-    rest = 1.0 - sum(item.hit.probability for item in known)
-    for item in possible:
-        item.hit.probability *= max(rest, 0.0)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found for one query, before ranking."""
+
+    query: Query
+    library: list[Evidence]
+    library_share: float  # probability that the compound is in a library
+    structures: list[Evidence]
+    list_share: float  # probability that it is in the structure list
+
+
+def _positive(shares: Iterable[float]) -> FloatArray:
+    """(n,) the shares of the spectra that have a candidate at all."""
+    return np.array([share for share in shares if share > 0])
 
 
 @lru_cache(maxsize=4)

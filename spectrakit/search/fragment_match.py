@@ -149,6 +149,8 @@ def score_fragments(
     mz, intensity = np.asarray(query.mz, np.float64), np.asarray(query.intensity, np.float64)
     good = (mz > _MIN_MZ) & (mz < _MAX_MZ) & (intensity > 0) & np.isfinite(intensity)
     mz, intensity = mz[good], intensity[good]
+    if len(mz):  # a power of two keeps every bit, and no product or sum can overflow
+        intensity = np.ldexp(intensity, -np.frexp(intensity.max())[1])
     targets = _targets(mz, query.polarity, _carrier(query.adduct))
     summed = _explanations(fragments, mz, targets, query.polarity, model)
     weight = np.sqrt(intensity * mz)

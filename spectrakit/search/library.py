@@ -131,14 +131,12 @@ class LibraryBuilder:
     def add(self, spectrum: Spectrum) -> None:
         """Take one more spectrum; its row is the number of spectra added before."""
         molecule = spectrum.molecule or Molecule(name=spectrum.name)
-        identity = (
-            molecule.name or spectrum.name, self._keys.inchikey(molecule), molecule.smiles,
-            molecule.formula,
-        )  # fmt: skip
+        name = molecule.name or spectrum.name or spectrum.native_id
+        identity = (name, self._keys.inchikey(molecule), molecule.smiles, molecule.formula)
         adduct = canonical_adduct(spectrum.adduct)
         self._adduct.append(adduct)
         self._polarity.append(spectrum.polarity or _polarity_of(adduct))
-        self._compound.append(self._keys.key(molecule, identity[0], spectrum.native_id))
+        self._compound.append(self._keys.key(molecule, identity[0]))
         self._molecule.append(self._codes.setdefault(identity, len(self._codes)))
         self._native_id.append(spectrum.native_id)
         self._filled.append(_precursor(spectrum, molecule, adduct))
@@ -199,10 +197,10 @@ class CompoundKeys:
             self._computed[structure] = full_inchikey(*structure, "")
         return self._computed[structure]
 
-    def key(self, molecule: Molecule, name: str, native_id: str) -> str:
+    def key(self, molecule: Molecule, name: str) -> str:
         """Return the identity under which spectra of one compound are gathered."""
         inchikey = self.inchikey(molecule)
-        return inchikey[:14] if inchikey else f"name:{(name or native_id).casefold()}"
+        return inchikey[:14] if inchikey else f"name:{name.casefold()}"
 
 
 def _polarity_of(adduct: str) -> int:

@@ -6,7 +6,7 @@ that follow; in electron-ionisation data the survey scans are the spectra to sea
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from spectrakit.search.precursor import (
     isolation_width,
     readings,
 )
-from spectrakit.spectrum import Modality, Spectrum
+from spectrakit.spectrum import Axis, Modality, Spectrum
 
 _EI = ("EI", "electron ionization", "electron ionisation", "GC-EI")
 
@@ -41,6 +41,14 @@ class Query:
         """What a person should know about how this spectrum was read."""
         doubts = [precursor.note for precursor in self.precursors[1:]]
         return "; ".join(f"also tried: {doubt}" for doubt in doubts)
+
+    def without_peaks(self) -> "Query":
+        """Return the query without its peaks, for when only its description is needed."""
+        nothing = np.empty(0)
+        bare = replace(
+            self.spectrum, axis=Axis(nothing, "m/z"), value=nothing, columns={}, extra={}
+        )
+        return replace(self, spectrum=bare)
 
 
 def is_electron_ionisation(spectrum: Spectrum) -> bool:

@@ -27,7 +27,7 @@ class Presence:
     best: float
 
 
-PRESENCE = Presence(base=-1.28, peaks=0.50, best=0.42)
+PRESENCE = Presence(base=-1.53, peaks=0.54, best=0.42)
 
 
 def probabilities(

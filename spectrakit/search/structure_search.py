@@ -34,7 +34,7 @@ ADDUCT_COST: dict[int, dict[str, float]] = {
 }  # fmt: skip
 RARE_ADDUCT_COST = 3.0
 
-STEEPNESS = 0.89  # of the fragmenter's evidence; fitted with structure_confidence
+STEEPNESS = 0.90  # of the fragmenter's evidence; fitted with structure_confidence
 
 _MAX_CLUSTER = 4096  # structures cut together
 _MIN_RELATIVE_INTENSITY = 0.005

@@ -6,10 +6,10 @@ is damaged, the list is read again.
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from spectrakit.config import cache_folder
 from spectrakit.errors import InputError, UsageError, did_you_mean
 from spectrakit.search.flat_arrays import MAGIC
 from spectrakit.search.structures import FORMAT_VERSION, StructureTable
@@ -18,16 +18,6 @@ log = logging.getLogger(__name__)
 
 BUILT_IN = ("hmdb",)
 READER_VERSION = 1  # raise when a reader gives other rows for the same file
-
-
-def cache_folder() -> Path:
-    """Return where derived tables are kept: ``SPECTRAKIT_HOME/cache``, else the user's cache."""
-    home = os.environ.get("SPECTRAKIT_HOME")
-    if home:
-        return Path(home) / "cache"
-    import platformdirs
-
-    return platformdirs.user_cache_path("spectrakit")
 
 
 def _short_hash(text: str) -> str:

@@ -85,9 +85,7 @@ def refuse_overwriting(inputs: Iterable[Path], out: Path) -> None:
         if path.resolve() == out.resolve() or (
             out.exists() and path.exists() and path.samefile(out)
         ):
-            raise UsageError(
-                f"{out}: the output is also an input.", hint="Give the output another name."
-            )
+            raise UsageError(f"{out}: is an input and the output.", hint="Choose another --out.")
 
 
 def _compare_counts(merged: Merged, out: Path) -> None:

@@ -70,10 +70,8 @@ class StoreWriter:
             self.add_history(history)
 
     def __enter__(self) -> Self:
-        self._part = part_path(self.path)
-        if self.path.is_dir():
-            raise unwritable(self.path, IsADirectoryError(21, "it is a folder"))
         try:
+            self._part = part_path(self.path)
             self._part.touch()  # the system's words for a failure are plainer than HDF5's
             self._file = h5py.File(
                 self._part,

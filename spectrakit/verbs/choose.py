@@ -44,12 +44,7 @@ def choose(word: str, verb: str) -> Chosen:
     if not word or not plugin_names():
         can = need_someone_for(verb)
         raise UsageError(f"{verb} needs a model.", hint=f"Say -m with one of: {', '.join(can)}.")
-    if word in plugin_names():
-        if verb != "pretrain":
-            raise UsageError(
-                f"{verb} begins from a trained model, and '{word}' is a plugin.",
-                hint=f"Give -m the run of `spectrakit pretrain -m {word}`, or a bundle.",
-            )
+    if verb == "pretrain" and word in plugin_names():
         return Chosen(load_plugin(word))
     path = Path(word)
     if is_run(path):
@@ -70,6 +65,11 @@ def _refuse_unknown(word: str, verb: str) -> None:
     bundles = {label.partition("@")[0] for label in installed_bundles()}
     if word in bundles:
         return
+    if word in plugin_names():
+        raise UsageError(
+            f"{verb} begins from a trained model, and '{word}' is a plugin.",
+            hint=f"Give -m the run of `spectrakit pretrain -m {word}`, or a bundle.",
+        )
     known = [*plugin_names(), *sorted(bundles)] if verb == "pretrain" else sorted(bundles)
     raise UsageError(
         f"-m '{word}' is no plugin, run or bundle. {did_you_mean(word, known)}".rstrip(),

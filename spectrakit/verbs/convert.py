@@ -1,14 +1,13 @@
 """``convert``: spectra of any known format into stores, or out of them, every one accounted for."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrakit import __version__
-from spectrakit.accounting import InputAccount, Summary, file_sha256
+from spectrakit.accounting import InputAccount, Summary
 from spectrakit.errors import InputError, SpectrakitError, UsageError
 from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
@@ -16,9 +15,18 @@ from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.io.streams import on_disk
 from spectrakit.io.writers import export_suffix, write_spectra
 from spectrakit.jobs import Ledger, run_files
-from spectrakit.log import progress, say
-from spectrakit.output import complain
+from spectrakit.log import progress
 from spectrakit.spectrum import Spectrum
+from spectrakit.verbs.outputs import (
+    is_folder,
+    make_folder,
+    note_error,
+    output_names,
+    refuse_own_input,
+    stem_of,
+    without_done,
+    without_own_results,
+)
 from spectrakit.verbs.sheets import SampleSheet, TargetTable
 
 if TYPE_CHECKING:
@@ -81,9 +89,9 @@ def convert(
         InputError: an input could not be read to its end (after the good ones were finished),
             or the output cannot be written.
     """
-    is_folder = Path(out).is_dir() or str(out).endswith(("/", "\\"))
+    into_folder = is_folder(out)
     out = Path(out)
-    kind = output_format or (STORE if is_folder else _kind_of(out))
+    kind = output_format or (STORE if into_folder else _kind_of(out))
     what = Conversion(
         kind=kind,
         compression=compression,
@@ -98,10 +106,10 @@ def convert(
     paths = expand_inputs(inputs)
     if what.samples is not None:
         what.samples.say_unmatched(paths)
-    if is_folder:
+    if into_folder:
         _into_folder(paths, out, what, jobs, summary)
     else:
-        _refuse_own_input(out, paths)
+        refuse_own_input(out, paths)
         _into_one(paths, out, what, summary)
     if summary.errors:
         raise InputError(
@@ -127,7 +135,7 @@ def _into_one(paths: Sequence[Path], out: Path, what: Conversion, summary: Summa
                     pass
             good[path] = account
         except InputError as error:
-            _note_error(summary, error)
+            note_error(summary, error)
     if not good:
         return
     with progress("convert", None, "spectra") as advance:
@@ -146,27 +154,14 @@ def _into_folder(
     paths: Sequence[Path], folder: Path, what: Conversion, jobs: int, summary: Summary
 ) -> None:
     """Give each input a file of its own; a ledger lets a rerun skip what is done."""
-    names = _output_names(paths, folder, what.kind)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made: {error.strerror}.", hint="Choose another --out."
-        ) from error
     parameters = what.history() | {"kind": what.kind, "compression": what.compression}
     for name, table in (("samples", what.samples), ("targets", what.targets)):
         parameters[name] = "" if table is None else table.sha256
     ledger = Ledger.open(folder, parameters)
-    todo: list[Path] = []
-    for path in paths:
-        entry = ledger.done(path, file_sha256(path)) if path.is_file() else None
-        if entry is None:
-            todo.append(path)
-            continue
-        summary.inputs.append(InputAccount.from_json(entry["account"]))
-        summary.outputs.append(str(folder / entry["output"]))
-    if len(todo) < len(paths):
-        say(f"{len(paths) - len(todo)} files were done before and are skipped")
+    paths = without_own_results(paths, ledger)
+    names = output_names(paths, folder, SUFFIXES[what.kind])
+    make_folder(folder)
+    todo = without_done(paths, ledger, summary)
     work = partial(convert_file, folder=folder, names=names, what=what)
     with progress("convert", len(todo), "files") as advance:
         for done in run_files(work, todo, jobs):
@@ -181,7 +176,7 @@ def _into_folder(
                 if len(paths) == 1 or not isinstance(done.error, InputError):
                     summary.errors.append(str(done.error))
                     raise done.error
-                _note_error(summary, done.error)
+                note_error(summary, done.error)
 
 
 def convert_file(
@@ -263,45 +258,3 @@ def _with_sample(spectra: Iterator[Spectrum], path: Path, what: Conversion) -> I
     for spectrum in spectra:
         sample = listed or spectrum.sample or stem
         yield spectrum if sample == spectrum.sample else replace(spectrum, sample=sample)
-
-
-def stem_of(path: Path) -> str:
-    """Return the name of a file without its suffix and packing: ``run7`` of ``run7.mzML.gz``."""
-    name = path.name
-    for packing in (".gz", ".bz2"):
-        if name.lower().endswith(packing):
-            name = name[: -len(packing)]
-    return Path(name).stem if str(path) != "-" else "stdin"
-
-
-def _output_names(paths: Sequence[Path], folder: Path, kind: str) -> dict[Path, str]:
-    names: dict[Path, str] = {}
-    taken: dict[str, Path] = {}
-    for path in paths:
-        name = stem_of(path) + SUFFIXES[kind]
-        if name.lower() in taken:
-            raise UsageError(
-                f"{path} and {taken[name.lower()]} would both be written to {name}.",
-                hint="Convert them into different folders, or rename one.",
-            )
-        taken[name.lower()] = path
-        names[path] = name
-        _refuse_own_input(folder / name, paths)
-    return names
-
-
-def _refuse_own_input(out: Path, paths: Sequence[Path]) -> None:
-    if not out.exists():
-        return
-    for path in paths:
-        with suppress(FileNotFoundError):
-            if out.samefile(on_disk(path)):
-                raise UsageError(
-                    f"{out}: is an input and the output.", hint="Choose another --out."
-                )
-
-
-def _note_error(summary: Summary, error: InputError) -> None:
-    """Show the error of one file; the others go on."""
-    summary.errors.append(str(error))
-    complain(f"spectrakit: error: {error}\n  {error.hint}".rstrip())

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from spectrakit import __version__
-from spectrakit.accounting import InputAccount, Summary, file_sha256
-from spectrakit.errors import InputError, MismatchError, SpectrakitError, UsageError
+from spectrakit.accounting import InputAccount, Summary
+from spectrakit.errors import InputError, MismatchError
 from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
@@ -20,6 +20,14 @@ from spectrakit.search.hits import COLUMNS, Hit, set_q_values
 from spectrakit.search.libraries import spectral_words
 from spectrakit.search.queries import Centroider, searchable
 from spectrakit.search.ranking import describe_query
+from spectrakit.verbs.outputs import (
+    is_folder,
+    make_folder,
+    note_error,
+    output_names,
+    refuse_own_input,
+    without_done,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,6 @@ class FileHits:
 
     account: InputAccount
     records: list[dict[str, Any]]
-    centroided: int
     about: list[dict[str, Any]]
 
 
@@ -55,10 +62,10 @@ def identify_file(
         for hit in hits:
             describe_query(hit, str(path), query)
             rows.append(hit)
+    if centroid.count:
+        account.treated["profile spectra centroided"] = centroid.count
     set_q_values(rows)
-    return FileHits(
-        account, [hit.record() for hit in _within(rows, fdr)], centroid.count, engine.about
-    )
+    return FileHits(account, [hit.record() for hit in _within(rows, fdr)], engine.about)
 
 
 def _within(rows: list[Hit], fdr: float | None) -> Iterator[Hit]:
@@ -134,9 +141,9 @@ def identify(
     _say_licences(engine)
     conditions = parse_where(where)
     work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
-    is_folder = str(out).endswith(("/", "\\")) or Path(out).is_dir()
+    into_folder = is_folder(out)
     out = Path(out)
-    if is_folder:
+    if into_folder:
         parameters = {
             "version": __version__,
             "format": record_format,
@@ -147,7 +154,7 @@ def identify(
         }
         _into_folder(work, paths, out, parameters, record_format, jobs, summary)
     else:
-        _refuse_own_input(out, paths)
+        refuse_own_input(out, paths)
         with open_records(out, record_format, COLUMNS) as write:
             for done in _each(work, paths, jobs, summary):
                 if done.result is not None:
@@ -162,25 +169,18 @@ def identify(
 def _each(
     work: Callable[[Path], FileHits], paths: Sequence[Path], jobs: int, summary: Summary
 ) -> Iterator[Done[FileHits]]:
-    """Work through the files; keep accounts and errors; say what was centroided."""
+    """Work through the files; keep accounts and errors."""
     with progress("identify", len(paths), "files") as advance:
         for done in run_files(work, paths, jobs):
             advance(1)
             if done.error is not None:
-                _note_error(summary, done.path, done.error)
+                if not isinstance(done.error, InputError):
+                    raise done.error
+                summary.open_input(done.path)
+                note_error(summary, done.error)
             elif done.result is not None:
                 summary.inputs.append(done.result.account)
-                if done.result.centroided:
-                    say(f"{done.path}: {done.result.centroided} profile spectra centroided")
             yield done
-
-
-def _note_error(summary: Summary, path: Path, error: SpectrakitError) -> None:
-    if not isinstance(error, InputError):
-        raise error
-    summary.open_input(path)
-    summary.errors.append(str(error))
-    say(f"spectrakit: error: {error}\n  {error.hint}".rstrip())
 
 
 def _into_folder(
@@ -192,24 +192,10 @@ def _into_folder(
     jobs: int,
     summary: Summary,
 ) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made: {error.strerror}.", hint="Choose another --out."
-        ) from error
-    names = _output_names(paths, record_format)
     ledger = Ledger.open(folder, parameters)
-    todo: list[Path] = []
-    for path in paths:
-        entry = ledger.done(path, file_sha256(path)) if path.is_file() else None
-        if entry is None:
-            todo.append(path)
-            continue
-        summary.inputs.append(InputAccount.from_json(entry["account"]))
-        summary.outputs.append(str(folder / entry["output"]))
-    if len(todo) < len(paths):
-        say(f"{len(paths) - len(todo)} files were done before and are skipped")
+    names = output_names(paths, folder, f".hits.{record_format}")
+    make_folder(folder)
+    todo = without_done(paths, ledger, summary)
     for done in _each(work, todo, jobs, summary):
         if done.result is None:
             continue
@@ -220,28 +206,6 @@ def _into_folder(
         ledger.add(done.path, target.name, done.result.account.as_json())
         summary.outputs.append(str(target))
     _stop_if_nothing(summary)
-
-
-def _output_names(paths: Sequence[Path], record_format: str) -> dict[Path, str]:
-    names: dict[Path, str] = {}
-    taken: dict[str, Path] = {}
-    for path in paths:
-        stem = path.name.removesuffix(".gz").removesuffix(".bz2").rsplit(".", 1)[0]
-        name = f"{stem}.hits.{record_format}"
-        if name.lower() in taken:
-            raise UsageError(
-                f"{path} and {taken[name.lower()]} would both be written to {name}.",
-                hint="Identify them into different folders.",
-            )
-        taken[name.lower()] = path
-        names[path] = name
-    return names
-
-
-def _refuse_own_input(out: Path, paths: Sequence[Path]) -> None:
-    for path in paths:
-        if str(out) != "-" and out.exists() and path.exists() and out.samefile(path):
-            raise UsageError(f"{out}: is an input and the output.", hint="Choose another --out.")
 
 
 def _say_licences(engine: Engine) -> None:

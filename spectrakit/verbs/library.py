@@ -10,6 +10,7 @@ from spectrakit.accounting import Summary, file_sha256
 from spectrakit.errors import InputError, SpectrakitError, UsageError
 from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
+from spectrakit.io.streams import on_disk
 from spectrakit.log import progress, say
 from spectrakit.search.libraries import (
     check_name,
@@ -92,7 +93,7 @@ def _add_spectra(
                 account = summary.open_input(path)
                 spectra = read_spectra(path, account)
                 source = writer.add_source(
-                    str(path), account.sha256, path.stat().st_size, account.format
+                    str(path), account.sha256, on_disk(path).stat().st_size, account.format
                 )
                 for spectrum in spectra:
                     if spectrum.is_trace:

@@ -1,6 +1,5 @@
 """``spectrakit store``: look into stores, check them, merge them, write them as records."""
 
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from spectrakit.accounting import Summary, file_sha256
 from spectrakit.atomic import atomic_path
 from spectrakit.errors import InputError, UsageError
 from spectrakit.log import progress, say
-from spectrakit.output import STDOUT, open_records
+from spectrakit.output import STDOUT, open_records, standard_output
 from spectrakit.spectrum import Modality, Spectrum
 from spectrakit.store import dump as formats
 from spectrakit.store.block import Block
@@ -185,8 +184,8 @@ def _is_mass_spectrum(spectrum: Spectrum) -> bool:
 @contextmanager
 def _open_binary(out: Path) -> Generator[BinaryIO]:
     if str(out) == STDOUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with standard_output() as stream:
+            yield stream.buffer  # type: ignore[attr-defined]  # bytes below the text
         return
     with atomic_path(out) as part, part.open("wb") as handle:
         yield handle

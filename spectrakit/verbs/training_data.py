@@ -3,24 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.accounting import InputAccount, Summary, file_sha256
-from spectrakit.errors import InputError, MismatchError
+from spectrakit.errors import MismatchError
 from spectrakit.io import sniff
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where
+from spectrakit.io.streams import STDIN, on_disk
 from spectrakit.log import say
 from spectrakit.plugin import NEEDS
 from spectrakit.run import DATA, Run
 from spectrakit.search.structure_sources import load_structures
 from spectrakit.store import Store, StoreWriter
 from spectrakit.store.split import TRAIN, VALID, Split, split_stores
-from spectrakit.verbs.convert import Conversion, convert_file, stem_of
+from spectrakit.verbs.convert import Conversion, convert_file
 from spectrakit.verbs.library import is_structure_list, molecules_of
+from spectrakit.verbs.outputs import make_folder, stem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,29 +147,24 @@ def _source(role: str, path: Path, out: Path, number: int, summary: Summary) -> 
     name = f"{number:03d}-{stem_of(path)}.h5"
     folder = out / DATA
     if is_structure_list(path):
-        _make(folder)
+        make_folder(folder)
         account = summary.open_input(path)
         _store_structures(path, folder / name, account)
         return Source(role, account, folder / name, f"{DATA}/{name}")
     if sniff(path) == "store":
         account = summary.open_input(path)
-        account.format, account.sha256 = "store", file_sha256(path)
+        account.format, account.sha256 = "store", file_sha256(on_disk(path))
+        if path == STDIN:  # the copy of stdin goes with this process
+            make_folder(folder)
+            copyfile(on_disk(path), folder / name)
+            return Source(role, account, folder / name, f"{DATA}/{name}")
         absolute = path.resolve()
         return Source(role, account, absolute, str(absolute))
-    _make(folder)
+    make_folder(folder)
     what = Conversion("h5", compression="none")
     account = convert_file(path, folder, {path: name}, what)
     summary.inputs.append(account)
     return Source(role, account, folder / name, f"{DATA}/{name}")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made: {error.strerror}.", hint="Choose another --out."
-        ) from error
 
 
 def _store_structures(path: Path, target: Path, account: InputAccount) -> None:

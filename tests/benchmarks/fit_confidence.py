@@ -25,6 +25,7 @@ from spectrakit.search.confidence import CALIBRATIONS, Calibration, merits, shar
 from spectrakit.search.evidence import rank_compounds
 from spectrakit.search.index import SearchMode, SearchSettings
 from spectrakit.search.prepared import DEFAULT_TOLERANCE, prepare_queries
+from spectrakit.search.prevalence import LIBRARY_SHARE, adapted, odds_factor
 
 
 def is_known(molecules):
@@ -115,6 +116,39 @@ def table(trial, top_probability, label):
         )
 
 
+def table_fitted(trial, p):
+    """Print the same where the odds are fitted to runs of other shares (search/prevalence.py)."""
+    known_p = np.bincount(trial.query, p, minlength=trial.n)
+    top = np.zeros(trial.n)
+    right = np.zeros(trial.n, dtype=bool)
+    top[trial.query[trial.first]] = p[trial.first]
+    right[trial.query[trial.first]] = trial.right[trial.first]
+    rows = np.flatnonzero(trial.counted)
+    known = is_known(trial.molecule[rows])
+    random = np.random.default_rng(0)
+    for share in (0.1, 0.4, 0.8):
+        n = int(min(known.sum() / share, (~known).sum() / (1 - share)))
+        n_known = round(n * share)
+        run = np.concatenate(
+            [
+                random.choice(rows[known], n_known, replace=False),
+                random.choice(rows[~known], n - n_known, replace=False),
+            ]
+        )
+        factor = odds_factor(known_p[run][known_p[run] > 0], LIBRARY_SHARE)
+        q, y = adapted(top[run], known_p[run], factor), right[run]
+        weight = np.full(n, 1 / n)
+        rate = y.mean()
+        skill = 1 - np.mean((q - y) ** 2) / (rate * (1 - rate))
+        named = q >= 0.5
+        wrong = (named & ~y).sum() / max(named.sum(), 1)
+        print(
+            f"{'evidence, fitted to run':22s} {share:4.0%} known  right {rate:.3f}  "
+            f"Brier skill {skill:+.3f}  ECE {ece(q, y, weight):.3f}  n {n}  "
+            f"named at p >= 0.5: wrong {wrong:.3f}"
+        )
+
+
 def ece(p, right, weight):
     """Expected calibration error over ten bins of equal weight."""
     order = np.argsort(p, kind="stable")
@@ -178,6 +212,7 @@ def main():
             *merits(report.evidence, report.peaks, CALIBRATIONS[mode]),
         )
         table(report, p[report.first], "evidence")
+        table_fitted(report, p)
         merit = -abs(mass[0]) * report.ppm
         p = share_out(report.query, merit, np.full(len(merit), mass[1]))
         first_by(report, merit)

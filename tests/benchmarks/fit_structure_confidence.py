@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io import read_spectra
+from spectrakit.search.prevalence import STRUCTURE_SHARE, adapted, odds_factor
 from spectrakit.search.queries import Centroider, searchable
 from spectrakit.search.structure_search import STEEPNESS, StructureSearch
 from spectrakit.search.structure_sources import load_structures
@@ -106,6 +107,36 @@ def loss(x: np.ndarray, data: list[Case]) -> float:
     return total / len(data)
 
 
+def report_shares(data: list[Case], x: np.ndarray) -> None:
+    """Print calibration where other shares of the compounds are in hmdb, fitted to the run."""
+    cases = [case for case in data if len(case.evidence)]
+    p = [probabilities(case, x)[:-1] for case in cases]
+    known, top = np.array([q.sum() for q in p]), np.array([q.max() for q in p])
+    y = np.array([int(np.argmax(q)) == c.truth for q, c in zip(p, cases, strict=True)], float)
+    present = np.array([case.truth >= 0 for case in cases])
+    print(f"  share known among spectra with a candidate: {present.mean():.3f}")
+    random = np.random.default_rng(1)
+    for share in (0.1, 0.4, 0.8):
+        n = min(present.sum() / share, (~present).sum() / (1 - share))
+        rows = np.concatenate(
+            [
+                random.choice(np.flatnonzero(present), int(n * share), replace=False),
+                random.choice(np.flatnonzero(~present), int(n * (1 - share)), replace=False),
+            ]
+        )
+        factor = odds_factor(known[rows], STRUCTURE_SHARE)
+        fitted = adapted(top[rows], known[rows], factor)
+        for label, q in (("as fitted", top[rows]), ("fitted to the run", fitted)):
+            rate = y[rows].mean()
+            skill = 1 - np.mean((q - y[rows]) ** 2) / (rate * (1 - rate))
+            bins = np.minimum((q * 10).astype(int), 9)
+            ece = sum(
+                abs(q[bins == b].mean() - y[rows][bins == b].mean()) * (bins == b).mean()
+                for b in set(bins)
+            )
+            print(f"  {share:.0%} known, {label}: Brier skill {skill:+.3f}, ECE {ece:.3f}")
+
+
 def report(name: str, data: list[Case], x: np.ndarray) -> None:
     """Print accuracy and calibration."""
     top, right = [], []
@@ -148,8 +179,11 @@ def main() -> None:
     )  # fmt: skip
     print("STEEPNESS = {:.2f}, Presence(base={:.2f}, peaks={:.2f}, best={:.2f})".format(*fit.x))
     report("valid", valid, fit.x)
+    report_shares(valid, fit.x)
     if arguments.test:
-        report("test", cases("test", arguments.per_molecule), fit.x)
+        test = cases("test", arguments.per_molecule)
+        report("test", test, fit.x)
+        report_shares(test, fit.x)
 
 
 if __name__ == "__main__":

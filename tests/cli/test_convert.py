@@ -200,3 +200,24 @@ def test_a_killed_convert_leaves_a_whole_store_or_none(tmp_path):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_hundred_kills(tmp_path):
     assert kill_while_converting(tmp_path, 100, seed=2) < 100
+
+
+def test_a_column_that_a_text_format_cannot_hold_is_named(cli, tmp_path):
+    """Ion mobility was left out of MGF without a word."""
+    import numpy as np
+
+    from spectrakit.io.writers import write_spectra
+    from spectrakit.spectrum import Axis, Modality, Spectrum
+
+    spectrum = Spectrum(
+        Modality.MSMS,
+        Axis(np.array([100.0, 200.0]), "m/z"),
+        np.array([1.0, 2.0]),
+        ms_level=2,
+        precursor_mz=300.0,
+        columns={"ion_mobility": np.array([0.7, 0.9])},
+    )
+    write_spectra(tmp_path / "run.mzML", [spectrum])
+    result = cli("convert", tmp_path / "run.mzML", "-o", tmp_path / "run.mgf")
+    assert result.exit_code == 0
+    assert "ion_mobility" in result.stderr

@@ -99,6 +99,7 @@ def test_every_spectrum_of_the_run_is_accounted_for(sample_hits, sample_mzml):
     assert summary["exit_code"] == 0
     (account,) = summary["inputs"]
     assert account["read"] == n == account["kept"] + sum(account["dropped"].values())
+    assert account["treated"] == {"profile spectra centroided": 1}
     assert account["dropped"]["no peaks"] == 1
     assert account["dropped"]["isolation window wider than 4 Da (DIA)"] == 1
     spectra = {row["spectrum"] for row in table((sample_hits / "hits.tsv").read_text())}
@@ -347,3 +348,10 @@ def test_real_dda_run_of_pesticides(cli, shared_data):
     assert result.exit_code == 0
     assert "read 259, kept 213, dropped 46 (46 MS1 scan)" in result.stderr
     assert len(table(result.stdout)) == 213
+
+
+def test_probabilities_do_not_depend_on_how_many_hits_are_shown(cli, sample_mzml):
+    few = table(cli("identify", sample_mzml, "--top", "1").stdout)
+    many = table(cli("identify", sample_mzml, "--top", "50").stdout)
+    first = [row for row in many if row["rank"] in ("0", "1")]
+    assert few == first

@@ -26,6 +26,10 @@ class Options:
 """
 WHOLE = 'plugin = Plugin("{name}", "s", frozenset(), {{"pretrain": Action("a:b", Options)}})'
 BROKEN = {
+    "no-actions": (HEAD + 'plugin = Plugin("no-actions", "s", frozenset(), None)',
+                   "AttributeError"),
+    "no-text": (HEAD + 'plugin = Plugin("no-text", 3, frozenset(), {})', "no text"),
+    "talks": ("print('hello')", "has no attribute 'plugin'"),
     "import-error": ("import not_there_at_all", "No module named 'not_there_at_all'"),
     "syntax": ("def", "SyntaxError"),
     "exits": ("raise SystemExit(3)", "SystemExit: 3"),
@@ -70,7 +74,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_harms_no_other(
     module = f"broken_{name.replace('-', '_')}"
     (site / f"{module}.py").write_text(source)
     install_plugin(name, f"{module}:plugin")
-    records = listed(cli)
+    records = listed(cli)  # JSON lines: nothing else came to stdout
     assert reason in records[name]["problem"]
     assert "\n" not in records[name]["problem"]
     assert f"test-{name} 1.0" in records[name]["kind"]

@@ -116,7 +116,7 @@ def test_merge_refuses_to_write_over_an_input(cli, store):
     before = store.read_bytes()
     result = cli("store", "merge", store, "-o", store)
     assert result.exit_code == 2
-    assert "also an input" in result.stderr
+    assert "is an input and the output" in result.stderr
     assert store.read_bytes() == before
 
 

@@ -1,13 +1,17 @@
 """pretrain, distill, adapt and ttt through the command line, by the toy plugin of the tests."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import spectrakit
 from spectrakit.bundle import Bundle
 from spectrakit.bundle.predict import predict
 from spectrakit.errors import SpectrakitError
@@ -30,6 +34,7 @@ def pretrain(job, options):
 plugin = Plugin("molecules", "For a test.", frozenset(), {
     "pretrain": Action("molecules:pretrain", Options, needs=("structure",))})
 """
+PACKAGE = Path(spectrakit.__file__).parents[1]
 VERBS = ("pretrain", "distill", "adapt", "ttt")
 
 
@@ -150,6 +155,20 @@ def test_the_whole_road_to_a_bundle_on_another_computer(cli, trained, store, tmp
     assert {a.unit for a in answers} == {"m/z"}
 
 
+def test_a_name_means_the_plugin_in_pretrain_and_the_bundle_elsewhere(
+    cli, trained, store, tmp_path
+):
+    assert cli("distill", "-m", trained, store, "-o", tmp_path / "s").exit_code == 0
+    assert cli("models", "install", tmp_path / "s" / "student" / "toy@1.0").exit_code == 0
+    result = cli("pretrain", "-m", "toy", store, "-o", tmp_path / "p")
+    assert "parent" not in tomllib.loads((tmp_path / "p" / "plan.toml").read_text())
+    result = cli("adapt", "-m", "toy", store, "-o", tmp_path / "a")
+    one_error(result, 4, "is no toy run")  # it was handed the bundle, which it cannot train
+    plan = tomllib.loads((tmp_path / "a" / "plan.toml").read_text())
+    assert plan["parent"]["path"].endswith("toy@1.0")
+    assert plan["parent"]["digest"].startswith("sha256:")
+
+
 def test_pretrain_goes_on_from_a_run(cli, trained, store, tmp_path):
     result = cli("pretrain", "-m", trained, "-s", "steps=1", store, "-o", tmp_path / "second")
     assert result.exit_code == 0, result.stderr
@@ -171,6 +190,27 @@ def test_a_stopped_run_resumes_to_the_numbers_of_an_unbroken_one(cli, toy, store
     np.testing.assert_array_equal(weights(broken), weights(whole))
     assert (broken / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
     assert (broken / "status").read_text() == "done\n"
+
+
+def test_the_process_itself_ends_with_130_on_sigterm(toy, store, tmp_path):
+    argv = ("pretrain", "-m", "toy", "-s", "trap=signal 3", str(store), "-o", "run")
+    env = os.environ | {"PYTHONPATH": f"{PACKAGE}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    run = subprocess.run([sys.executable, "-m", "spectrakit", *argv], cwd=tmp_path, env=env)
+    assert run.returncode == 130
+    assert (tmp_path / "run" / "status").read_text() == "stopped\n"
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000000003"]
+
+
+def test_a_store_from_stdin_is_kept_with_the_run(toy, store, tmp_path):
+    argv = ("pretrain", "-m", "toy", "-s", "steps=2", "-", "-o", "run")
+    env = os.environ | {"PYTHONPATH": f"{PACKAGE}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    with store.open("rb") as stream:
+        run = subprocess.run(
+            [sys.executable, "-m", "spectrakit", *argv], cwd=tmp_path, env=env, stdin=stream
+        )
+    assert run.returncode == 0
+    (held,) = (tmp_path / "run" / "data").iterdir()
+    assert held.read_bytes() == store.read_bytes()
 
 
 def test_a_moved_run_with_its_own_data_resumes(cli, toy, sample_mzml, tmp_path):
@@ -266,7 +306,10 @@ def test_usage_errors(cli, trained, store, tmp_path):
     one_error(cli("pretrain", "-m", "tooy", store, *out), 2, "Did you mean 'toy'?")
     one_error(cli("adapt", "-m", "toy", store, *out), 2, "begins from a trained model")
     one_error(cli("pretrain", "-m", "toy", store, "-o", trained), 2, "holds a run already")
-    one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is there already")
+    one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is an input and the output")
+    other = tmp_path / "other.h5"
+    other.touch()
+    one_error(cli("pretrain", "-m", "toy", store, "-o", other), 2, "is there already")
     where = ("--where", "mslevel=2")
     one_error(cli("pretrain", "-m", "toy", store, *where, *out), 2, "Did you mean 'ms_level'?")
     assert not (tmp_path / "run").exists()

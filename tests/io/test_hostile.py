@@ -98,6 +98,22 @@ def test_deep_xml(tmp_path):
     read_or_refuse(tmp_path, mzml(before="<a>" * 100_000).encode())
 
 
+def test_a_null_byte_in_xml_is_one_line(tmp_path):
+    """libxml2 ends this message with a line break, which split our error in two."""
+    with pytest.raises(InputError) as caught:
+        read_text(tmp_path, MZML.replace(b"</run>", b"\x00</run>"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [(b"<cvParam", b"<cvPar:am"), (b"<binary>", "<binary>é&#233;".encode()), (b"<run", b"<r:un")],
+)
+def test_found_by_fuzzing(tmp_path, damage):
+    """Undeclared prefixes and letters outside ASCII in base64 ended in a ValueError."""
+    read_or_refuse(tmp_path, MZML.replace(*damage))
+
+
 def test_endless_gzip_members(tmp_path):
     (a, b), _ = read_text(tmp_path, gzip.compress(MSP) + gzip.compress(MSP))
     assert a.name == b.name == "X"

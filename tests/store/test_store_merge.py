@@ -133,7 +133,7 @@ def test_the_output_may_not_be_an_input(tmp_path):
     (tmp_path / "link.h5").hardlink_to(path)
     before = path.read_bytes()
     for out in (path, tmp_path / "." / "a.h5", tmp_path / "link.h5"):
-        with pytest.raises(UsageError, match="also an input"):
+        with pytest.raises(UsageError, match="is an input and the output"):
             merge([path], out)
     assert path.read_bytes() == before
 
