@@ -19,9 +19,10 @@ from spectrakit.plugin import Job, Stopped
 from spectrakit.train import checkpoint as on_disk
 from spectrakit.train.averaging import lent, update_average
 from spectrakit.train.checkpoint import AVERAGE, BEST, MODEL, OPTIMISER, Checkpoint, Maker
+from spectrakit.train.curves import draw_curves
 from spectrakit.train.distributed import from_first, join, own_device, summed
 from spectrakit.train.failures import diverged, memory_told
-from spectrakit.train.plan import Batches, Loss, Plan, Validate, adamw
+from spectrakit.train.plan import Batches, Loss, LossModule, Plan, Validate, adamw
 from spectrakit.train.schedule import learning_rate_factor
 
 
@@ -39,8 +40,8 @@ def fit(
     """Train one stage of a run, or what is left of it.
 
     Afterwards the model is on the CPU, in evaluation mode, with the best weights if
-    ``plan.choose`` is set, else their average, else the last. A stage that a later one has
-    followed is skipped.
+    ``plan.choose`` is set, else their average, else the last; the run has its learning curves.
+    A stage that a later one has followed is skipped.
 
     Args:
         job: of the action.
@@ -65,22 +66,11 @@ def fit(
         model.to(device).train()
         stage = _Stage(job, model, batches, plan, maker, optimiser(model, plan), device)
         if stage.resume():
-            stage.run(_LossModule(model, loss), validate)
+            stage.run(LossModule(model, loss), validate)
             stage.choose_weights()
+            if job.rank == 0:
+                draw_curves(job.run.path)
     model.to("cpu").eval()
-
-
-class _LossModule(torch.nn.Module):
-    """Model and loss as one forward pass: what DDP can wrap whatever the loss calls."""
-
-    def __init__(self, model: torch.nn.Module, loss: Loss) -> None:
-        super().__init__()
-        self.model = model
-        self._loss = loss
-
-    def forward(self, batch: Any) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
-        answer = self._loss(self.model, batch)
-        return answer if isinstance(answer, tuple) else (answer, {})
 
 
 class _Stage:

@@ -81,3 +81,17 @@ def adamw(model: torch.nn.Module, plan: Plan) -> torch.optim.AdamW:
         {"params": [p for p in wanted if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=plan.rate)
+
+
+class LossModule(torch.nn.Module):
+    """Model and loss as one forward pass: what DDP can wrap whatever the loss calls."""
+
+    def __init__(self, model: torch.nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = loss
+
+    def forward(self, batch: Any) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+        """Return the loss of a batch and numbers to be recorded with it."""
+        answer = self._loss(self.model, batch)
+        return answer if isinstance(answer, tuple) else (answer, {})

@@ -15,7 +15,7 @@ from spectrakit.errors import (
     SpectrakitError,
     UsageError,
 )
-from spectrakit.log import log, progress, say
+from spectrakit.log import log, progress, say, set_verbosity
 from spectrakit.plugin import Action, Job, Plugin, Stopped
 from spectrakit.registry import (
     EXTRAS,
@@ -81,6 +81,8 @@ def train(verb: str, request: Request, *, summary: Summary) -> Path:
         MissingExtraError: no plugin can do it, or an extra or device is missing.
         Interrupted: a signal came; the run can be resumed.
     """
+    if place()[0] > 0:
+        set_verbosity(-1)
     if request.resume is not None:
         return _resume(verb, request, request.resume, summary)
     if request.out is not None and place()[0] > 0:  # the first process makes the run

@@ -7,13 +7,13 @@ from spectrakit import __version__
 from spectrakit.accounting import Summary
 from spectrakit.errors import SpectrakitError
 from spectrakit.log import set_verbosity
-from spectrakit.train.launch import leave_reason, place
+from spectrakit.train.launch import leave_reason
 from spectrakit.verbs.training import Request, train
 
 
 def main(verb: str, run: str, level: str) -> int:
     """Go on with a run that the parent made; say nothing but what the first process does."""
-    set_verbosity(int(level) if place()[0] == 0 else -1)
+    set_verbosity(int(level))
     try:
         train(verb, Request(resume=Path(run)), summary=Summary(verb, __version__))
     except SpectrakitError as error:

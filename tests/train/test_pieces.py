@@ -288,7 +288,14 @@ def test_curves_are_drawn_once_and_the_same(tmp_path):
 
     run = Run.create(
         tmp_path / "run",
-        {"verb": "pretrain", "plugin": {}, "options": {}, "data": [], "seed": 0},
+        {
+            "verb": "pretrain",
+            "plugin": {"name": "toy", "version": "1"},
+            "options": {},
+            "data": [],
+            "seed": 0,
+            "device": "cpu",
+        },
     )
     with pytest.raises(MismatchError, match="no metrics"):
         draw_curves(run.path)
