@@ -158,7 +158,8 @@ class _Stage:
                 (loss / plan.accumulate).backward()
             losses.append(loss.detach().float())
             for name, number in numbers.items():
-                more[name] = more.get(name, 0.0) + number.detach().float() / plan.accumulate
+                number = number.detach().to(loss.device, torch.float32)
+                more[name] = more.get(name, 0.0) + number / plan.accumulate
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, plan.clip or math.inf)
         own = torch.stack([*losses, *more.values(), norm.float()]).tolist()  # waits for the device
         *sums, stops = summed([*own, float(self.job.should_stop())], self.device)

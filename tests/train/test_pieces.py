@@ -59,6 +59,7 @@ def test_every_row_comes_once_in_an_epoch_in_batches_of_similar_length():
 def test_processes_and_parts_share_a_batch_without_overlap(world, accumulate):
     lengths = np.arange(50)
     whole = BatchOrder(lengths, batch=16, seed=5)
+    parts = BatchOrder(lengths, batch=16, accumulate=accumulate, seed=5)
     shares = [
         BatchOrder(lengths, batch=16, accumulate=accumulate, seed=5, rank=rank, world=world)
         for rank in range(world)
@@ -68,6 +69,9 @@ def test_processes_and_parts_share_a_batch_without_overlap(world, accumulate):
         rows = [share.rows(k) for share in shares for k in positions]
         assert len({len(part) for part in rows}) == 1
         assert sorted(np.concatenate(rows)) == sorted(whole.rows(step))
+        for k in positions:  # negatives within a part are those of one process
+            together = np.concatenate([share.rows(k) for share in shares])
+            assert sorted(together) == sorted(parts.rows(k))
 
 
 def test_fewer_rows_than_a_batch_are_a_smaller_batch_and_too_few_an_error():

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.usefixtures("torchtoy")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("torchtoy")]
 
 # Sums of gradients are taken in another order: float32 keeps seven digits, and 12 steps of Adam
 # may widen the last one.
@@ -58,7 +58,6 @@ def test_two_processes_lose_what_one_loses(cli, store, tmp_path, losses):
         )
 
 
-@pytest.mark.slow
 def test_failure_of_a_process_is_told_once_with_its_exit_code(store, tmp_path):
     run = tmp_path / "run"
     arguments = words(store, run, steps=10, every=2, trap="nan@5")
@@ -71,7 +70,6 @@ def test_failure_of_a_process_is_told_once_with_its_exit_code(store, tmp_path):
     assert sorted(path.name for path in (run / "checkpoints").iterdir())[-1] == "step-000000004"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
 def test_signal_to_the_parent_saves_and_the_run_goes_on(store, tmp_path):
     whole, run = tmp_path / "whole", tmp_path / "run"
