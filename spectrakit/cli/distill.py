@@ -3,6 +3,7 @@
 from spectrakit.cli.shared import SeedOption, SummaryOption, WhereOption, accounted
 from spectrakit.cli.training import (
     DeviceOption,
+    DevicesOption,
     InputsArgument,
     ModelCommand,
     ModelOption,
@@ -24,6 +25,7 @@ def distill(
     resume: ResumeOption = None,
     where: WhereOption = None,
     device: DeviceOption = "auto",
+    devices: DevicesOption = 1,
     seed: SeedOption = 0,
     summary: SummaryOption = None,
 ) -> None:
@@ -43,6 +45,7 @@ def distill(
         out=out,
         resume=resume,
         device=device,
+        devices=devices,
         seed=seed,
     )
     with accounted("distill", summary, **request.parameters()) as account:

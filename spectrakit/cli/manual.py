@@ -56,9 +56,13 @@ EXAMPLES: dict[str, list[str]] = {
 
 _RUNS = (
     "A run is a folder: plan.toml, env.json, metrics.jsonl, log.txt, checkpoints/, "
-    "student/NAME@VERSION/ and status. It is itself what -m of the next verb takes. SIGTERM, "
-    "Ctrl-C and SIGUSR1 save a checkpoint and end with 130; --resume goes on exactly there and "
-    "reads everything from the folder.\n\nWhat a store marks in /samples/split is obeyed "
+    "student/NAME@VERSION/ and status, and where the plugin uses spectrakit's own training loop "
+    "curves.png. It is itself what -m of the next verb takes. SIGTERM, Ctrl-C and SIGUSR1 save a "
+    "checkpoint and end with 130; --resume goes on exactly there and reads everything from the "
+    "folder.\n\n--devices N trains in N processes, each with a GPU of its own on cuda. A batch is "
+    "divided among them: their number changes the speed, and the result by no more than rounding "
+    "and other random numbers of dropout. For several computers start the same command, without "
+    "--devices, by torchrun.\n\nWhat a store marks in /samples/split is obeyed "
     "(train, valid; anything else is left out). Where it marks nothing, a tenth is held out by a "
     "hash of the molecule, else of the sample's group, else of the sample, the same in every run. "
     "Options of the plugin are shown by --help with -m; plugins are described in "

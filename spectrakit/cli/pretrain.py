@@ -3,6 +3,7 @@
 from spectrakit.cli.shared import SeedOption, SummaryOption, WhereOption, accounted
 from spectrakit.cli.training import (
     DeviceOption,
+    DevicesOption,
     InputsArgument,
     ModelCommand,
     PluginOption,
@@ -24,6 +25,7 @@ def pretrain(
     resume: ResumeOption = None,
     where: WhereOption = None,
     device: DeviceOption = "auto",
+    devices: DevicesOption = 1,
     seed: SeedOption = 0,
     summary: SummaryOption = None,
 ) -> None:
@@ -44,6 +46,7 @@ def pretrain(
         out=out,
         resume=resume,
         device=device,
+        devices=devices,
         seed=seed,
     )
     with accounted("pretrain", summary, **request.parameters()) as account:

@@ -73,6 +73,12 @@ ResumeOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")
 ]
+DevicesOption = Annotated[
+    int,
+    typer.Option(
+        "--devices", min=1, help="Processes on this computer, each with a GPU of its own on cuda."
+    ),
+]
 
 
 def named_model(args: list[str]) -> str:

@@ -1,5 +1,6 @@
 """``pretrain``, ``distill``, ``adapt`` and ``ttt``: data and options into a run, by a plugin."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +15,7 @@ from spectrakit.errors import (
     SpectrakitError,
     UsageError,
 )
-from spectrakit.log import progress, say
+from spectrakit.log import log, progress, say, set_verbosity
 from spectrakit.plugin import Action, Job, Plugin, Stopped
 from spectrakit.registry import (
     EXTRAS,
@@ -33,6 +34,14 @@ from spectrakit.run import (
 )
 from spectrakit.store.split import Split
 from spectrakit.train.device import AUTO, resolve_device
+from spectrakit.train.launch import (
+    as_seen_by,
+    check_devices,
+    is_one_of_several,
+    launch,
+    place,
+    wait_for_run,
+)
 from spectrakit.verbs.choose import choose, maker_of
 from spectrakit.verbs.training_data import TrainingData
 
@@ -49,6 +58,7 @@ class Request:
     out: Path | None = None
     resume: Path | None = None
     device: str = AUTO
+    devices: int = 1
     seed: int = 0
 
     def parameters(self) -> dict[str, Any]:
@@ -71,8 +81,13 @@ def train(verb: str, request: Request, *, summary: Summary) -> Path:
         MissingExtraError: no plugin can do it, or an extra or device is missing.
         Interrupted: a signal came; the run can be resumed.
     """
+    if place()[0] > 0:
+        set_verbosity(-1)
     if request.resume is not None:
         return _resume(verb, request, request.resume, summary)
+    if request.out is not None and place()[0] > 0:  # the first process makes the run
+        wait_for_run(request.out)
+        return _resume(verb, Request(), request.out, summary)
     return _start(verb, request, summary)
 
 
@@ -87,6 +102,7 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
         raise UsageError(f"{verb} writes a run.", hint="Say --out FOLDER.")
     refuse_taken(out)
     device = resolve_device(request.device, uses_torch=_uses_torch(plugin, action))
+    check_devices(device, request.devices)
     if not request.inputs:
         raise UsageError(f"{verb} has nothing to learn from.", hint="Name stores or files.")
     was_there = out.is_dir()
@@ -97,6 +113,7 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
             "verb": verb,
             "seed": request.seed,
             "device": device,
+            "devices": request.devices,
             "plugin": {"name": plugin.name, "version": plugin.version},
             "parent": {"path": str(chosen.parent), "digest": chosen.digest}
             if chosen.parent
@@ -125,6 +142,7 @@ def _resume(verb: str, request: Request, path: Path, summary: Summary) -> Path:
         if getattr(request, name)
     ]
     given += ["device"] * (request.device != AUTO) + ["seed"] * (request.seed != 0)
+    given += ["devices"] * (request.devices != 1)
     if given:
         raise UsageError(
             f"--resume reads everything from {path}; leave out {', '.join(given)}.",
@@ -172,6 +190,11 @@ def _execute(
     parent = run.plan.get("parent")
     summary.model = {"plugin": plugin.name, "version": plugin.version, "parent": parent}
     device = resolve_device(str(run.plan["device"]))
+    count = int(run.plan.get("devices", 1))
+    if count > 1 and not is_one_of_several():
+        return _in_several(run, verb, count, summary)
+    rank, world = place()
+    run = as_seen_by(rank, run)
     with run.logging(), stop_on_signals() as should_stop:
         say(
             f"{verb} with {plugin.name} on {device}: {len(split.train)} spectra to learn from, "
@@ -184,14 +207,32 @@ def _execute(
             run=run,
             device=device,
             seed=int(run.plan["seed"]),
-            rank=0,
-            world=1,
+            rank=rank,
+            world=world,
             progress=progress,
             should_stop=should_stop,
         )
         result = _guarded(run, plugin, action, job, options)
         run.set_status(DONE)
         say(f"{verb}: done, {result}")
+    summary.outputs.append(str(result))
+    return result
+
+
+def _in_several(run: Run, verb: str, count: int, summary: Summary) -> Path:
+    """Let several processes go on with a run; this one waits and tells how they ended."""
+    level = -1 if not log.isEnabledFor(logging.INFO) else int(log.isEnabledFor(logging.DEBUG))
+    say(f"{verb} in {count} processes")
+    try:
+        launch(count, "spectrakit.verbs.worker", (verb, str(run.path), str(level)))
+    except Interrupted as stop:
+        run.set_status(STOPPED)
+        again = f"Go on with `spectrakit {verb} --resume {run.path}`."
+        raise Interrupted(f"{verb} was stopped; {run.path} can be resumed.", hint=again) from stop
+    except SpectrakitError as error:
+        run.set_status(f"{FAILED}: {error}")  # a process that only lost its partner wrote another
+        raise
+    result = run.students()[-1] if run.students() else run.path
     summary.outputs.append(str(result))
     return result
 

@@ -1,0 +1,1 @@
+"""A small torch plugin for the tests: peaks matched with their precursor, by the train core."""
