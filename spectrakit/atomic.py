@@ -29,12 +29,16 @@ def publish(part: Path, final: Path) -> None:
         part.replace(final)
     except OSError as error:
         raise unwritable(final, error) from error
+    _sync_folder(final.parent)
+
+
+def _sync_folder(folder: Path) -> None:
     with suppress(OSError):  # Windows and some network shares cannot open a folder
-        folder = os.open(final.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)
 
 
 @contextmanager
@@ -58,3 +62,43 @@ def unwritable(path: Path, error: OSError) -> InputError:
         f"{path}: cannot be written: {reason}.",
         hint="Choose another --out, or check the folder's permissions and free space.",
     )
+
+
+@contextmanager
+def atomic_folder(final: Path, *, replace: bool = False) -> Generator[Path]:
+    """Yield a part folder to fill; publish it on success, delete it on any exception.
+
+    ``final`` must not exist, or be an empty folder, unless it is to be replaced: then the old
+    one stays until the new one is whole. Every file is made durable first.
+
+    Raises:
+        InputError: the disk refuses it (permission, full, ``final`` is not empty).
+    """
+    from shutil import rmtree
+
+    part = part_path(final)
+    old = part.with_name(f"{part.name}-old")
+    try:
+        rmtree(part, ignore_errors=True)  # of a process that was killed and had this id
+        part.mkdir(parents=True)
+        yield part
+        for path in part.rglob("*"):
+            if path.is_file():
+                with path.open("rb+") as handle:
+                    os.fsync(handle.fileno())
+        if replace and final.is_dir():
+            final.rename(old)
+        with suppress(FileNotFoundError):
+            final.rmdir()
+        try:
+            part.rename(final)
+        except OSError:
+            if old.is_dir():
+                old.rename(final)
+            raise
+        _sync_folder(final.parent)
+    except OSError as error:
+        raise unwritable(final, error) from error
+    finally:
+        rmtree(part, ignore_errors=True)
+        rmtree(old, ignore_errors=True)

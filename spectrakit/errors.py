@@ -46,6 +46,12 @@ class MissingExtraError(SpectrakitError):
     exit_code = 5
 
 
+class Interrupted(SpectrakitError):
+    """The user or the system asked to stop (exit 130)."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"Did you mean 'x'?"`` for the nearest known word, or an empty string."""
     from difflib import get_close_matches

@@ -1,5 +1,6 @@
 """Fixtures that every test folder shares."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,37 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, out, err)
 
     return run
+
+
+TOY = ROOT / "tests" / "toy_plugin"
+
+
+def make_entry_point(site: Path, package: str, value: str, name: str, version: str = "1.0") -> None:
+    """Put the metadata of an installed package into a folder: nothing but an entry point."""
+    folder = site / f"{package}-{version}.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+    )
+    (folder / "entry_points.txt").write_text(f"[spectrakit.plugins]\n{name} = {value}\n")
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path where tests install plugins, for this process and its children."""
+    folder = tmp_path_factory.mktemp("site")
+    for path in (TOY, folder):
+        monkeypatch.syspath_prepend(str(path))
+    paths = [str(folder), str(TOY), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return folder
+
+
+@pytest.fixture
+def toy(site: Path) -> Path:
+    """Install the toy plugin for this test."""
+    make_entry_point(site, "spectrakit-toy", "spectrakit_toy.plugin:plugin", "toy")
+    return site
 
 
 @pytest.fixture(scope="session")

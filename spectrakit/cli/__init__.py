@@ -21,7 +21,14 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
         "convert": "Put spectra of any known format into a store, or write them in another format.",
         "identify": "Name the molecules behind spectra, best candidate first.",
     },
+    "Learning": {  # by plugins; without one each says so in one line
+        "pretrain": "Train a plugin's model on stores of spectra or molecules.",
+        "distill": "Make a small student of a trained model: one bundle that needs no torch.",
+        "adapt": "Fit a trained model to another instrument or contributor.",
+        "ttt": "Train a model on the very spectra it is to be used on, without their answers.",
+    },
     "Housekeeping": {
+        "models": "Look after the models of this computer, and see the plugins.",
         "library": "Build and look after the libraries that identify searches.",
         "store": "Look into, check and merge stores.",
         "evaluate": "Measure answers against a table of truth.",
@@ -48,7 +55,8 @@ def load_command(name: str) -> Any:
                 registered.callback = guarded(registered.callback)
     else:
         group = typer.Typer(**_SETTINGS)
-        group.command(name)(guarded(getattr(module, name)))
+        kind = getattr(module, "COMMAND", None)  # a command with help of its own
+        group.command(name, cls=kind)(guarded(getattr(module, name)))
     command = typer.main.get_command(group)
     command.name = name
     return command

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrakit.errors import SpectrakitError, UsageError, did_you_mean
+from spectrakit.errors import Interrupted, SpectrakitError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from spectrakit.accounting import Summary
@@ -60,12 +60,6 @@ WhereOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
-
-
-class Interrupted(SpectrakitError):
-    """The user or the system asked to stop."""
-
-    exit_code = 130
 
 
 state = {"debug": False}  # set by the common options, read by spectrakit.cli.main

@@ -132,13 +132,14 @@ def _add_structures(
     account.kept, account.dropped = counted.kept, counted.dropped
     with StoreWriter(target, history={"command": "library add"}) as writer:
         writer.add_source(str(path), account.sha256, path.stat().st_size, account.format)
-        for molecule in _molecules(table):
+        for molecule in molecules_of(table):
             writer.add_molecule(molecule)
         attrs = {**table.attrs(), **about, "compounds": len(table)}
         writer.add_index(STRUCTURE_INDEX, {**table.arrays()}, attrs)
 
 
-def _molecules(table: StructureTable) -> Iterator[Molecule]:
+def molecules_of(table: StructureTable) -> Iterator[Molecule]:
+    """Yield the rows of a structure list as molecules."""
     columns = {name: table.text[name].between(0, len(table)) for name in table.text}
     for row in range(len(table)):
         yield Molecule(

@@ -1,0 +1,1 @@
+"""What training shares: the only core package that may import torch."""
