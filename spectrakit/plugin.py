@@ -62,7 +62,8 @@ class Action:
         options: a frozen dataclass whose fields were made with ``option``.
         requires: extras or packages that this verb needs beside those of the plugin.
         needs: what a spectrum must have to be given to the action (see ``NEEDS``); those that
-            lack it are dropped and counted.
+            lack it are dropped and counted. The molecules of structure lists are given to
+            actions that need neither ``ms2`` nor ``precursor``.
     """
 
     target: str

@@ -45,16 +45,6 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 TOY = ROOT / "tests" / "toy_plugin"
 
 
-def make_entry_point(site: Path, package: str, value: str, name: str, version: str = "1.0") -> None:
-    """Put the metadata of an installed package into a folder: nothing but an entry point."""
-    folder = site / f"{package}-{version}.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
-    )
-    (folder / "entry_points.txt").write_text(f"[spectrakit.plugins]\n{name} = {value}\n")
-
-
 @pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on the path where tests install plugins, for this process and its children."""
@@ -67,10 +57,24 @@ def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def toy(site: Path) -> Path:
+def install_plugin(site: Path) -> Callable[..., None]:
+    """Install a plugin whose modules are on the path: metadata with an entry point."""
+
+    def install(name: str, value: str, package: str = "", version: str = "1.0") -> None:
+        package = package or f"test-{name}"
+        folder = site / f"{package}-{version}.dist-info"
+        folder.mkdir()
+        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(about)
+        (folder / "entry_points.txt").write_text(f"[spectrakit.plugins]\n{name} = {value}\n")
+
+    return install
+
+
+@pytest.fixture
+def toy(install_plugin: Callable[..., None]) -> None:
     """Install the toy plugin for this test."""
-    make_entry_point(site, "spectrakit-toy", "spectrakit_toy.plugin:plugin", "toy")
-    return site
+    install_plugin("toy", "spectrakit_toy.plugin:plugin", "spectrakit-toy")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,28 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit identify runs/ -o hits/ --jobs 8 --summary account.json",
         "spectrakit identify sample.mgf --search analogue --fdr 0.05",
     ],
+    "pretrain": [
+        "spectrakit pretrain -m NAME --help",
+        "spectrakit pretrain -m NAME -s steps=1000 library.h5 -o run1",
+        "spectrakit pretrain --resume run1",
+    ],
+    "distill": [
+        "spectrakit distill -m run1 library.h5 -o student1",
+        "spectrakit models install student1/student/NAME@1.0",
+    ],
+    "adapt": [
+        "spectrakit adapt -m run1 ours.h5 -o run2",
+    ],
+    "ttt": [
+        "spectrakit ttt -m run1 today.mzML -o run3",
+    ],
+    "models": [
+        "spectrakit models list",
+        "spectrakit models check student1/student/NAME@1.0",
+        "spectrakit models install student1/student/NAME@1.0",
+        "spectrakit models show NAME",
+        "spectrakit models remove NAME@1.0",
+    ],
     "library": [
         "spectrakit library add massbank MassBank_NIST.msp.gz",
         "spectrakit library add ours structures.csv --licence 'in house'",
@@ -32,6 +54,17 @@ EXAMPLES: dict[str, list[str]] = {
     ],
 }
 
+_RUNS = (
+    "A run is a folder: plan.toml, env.json, metrics.jsonl, log.txt, checkpoints/, "
+    "student/NAME@VERSION/ and status. It is itself what -m of the next verb takes. SIGTERM, "
+    "Ctrl-C and SIGUSR1 save a checkpoint and end with 130; --resume goes on exactly there and "
+    "reads everything from the folder.\n\nWhat a store marks in /samples/split is obeyed "
+    "(train, valid; anything else is left out). Where it marks nothing, a tenth is held out by a "
+    "hash of the molecule, else of the sample's group, else of the sample, the same in every run. "
+    "Options of the plugin are shown by --help with -m; plugins are described in "
+    "spectrakit-plugin(7)."
+)
+
 NOTES: dict[str, dict[str, str]] = {
     "": {
         "DESCRIPTION": (
@@ -41,8 +74,9 @@ NOTES: dict[str, dict[str, str]] = {
             "file, one table for each verb: the user's own config.toml, or --config FILE."
         ),
         "ENVIRONMENT": (
-            "SPECTRAKIT_HOME: the folder that holds libraries/, cache/ and config.toml instead "
-            "of the operating system's own places."
+            "SPECTRAKIT_HOME: the folder that holds libraries/, models/, cache/ and config.toml "
+            "instead of the operating system's own places.\n\nSPECTRAKIT_PLUGINS: names of the "
+            "plugins that may be used, with commas between; empty: none."
         ),
     },
     "convert": {
@@ -85,6 +119,18 @@ NOTES: dict[str, dict[str, str]] = {
             "An existing folder as --out, or a name ending in '/', takes one file of hits for "
             "each input and a ledger: a rerun goes on where a killed one stopped. A ledger of "
             "other parameters is refused (exit 2)."
+        ),
+    },
+    "pretrain": {"RUNS": _RUNS},
+    "distill": {"RUNS": _RUNS},
+    "adapt": {"RUNS": _RUNS},
+    "ttt": {"RUNS": _RUNS},
+    "models": {
+        "FILES": (
+            "A bundle is a folder NAME@VERSION with bundle.json and ONNX graphs; installed ones "
+            "are in models/ of the user's data folder. NAME alone means its newest version. "
+            "Every file is compared with its SHA-256 before it is used. The format is in "
+            "spectrakit-plugin(7)."
         ),
     },
     "library": {

@@ -103,6 +103,8 @@ def _use_config(context: typer.Context, path: Path | None) -> None:
                 f"{path}: '{word}' is no table.", hint=f'Write "[{".".join(words)}]" above it.'
             )
     names = {str(p.name).replace("_", "-"): str(p.name) for p in context.command.params}
+    for param in context.command.params:  # --set may be called otherwise in the code
+        names |= {word[2:]: str(param.name) for word in param.opts if word.startswith("--")}
     for key in defaults:
         if str(key).replace("_", "-") not in names:
             raise UsageError(

@@ -129,6 +129,9 @@ def _rows_of(
     if not store.blocks:
         rows: list[int] = []
         keys: list[str] = []
+        if {"ms2", "precursor"} & needs.keys():
+            dropped["a structure without a spectrum"] += store.molecules.n
+            return []
         for row in range(store.molecules.n):
             molecule = store.molecule(row)
             if "structure" in needs and not _has_structure(molecule):
@@ -217,12 +220,12 @@ def share_of(key: str) -> float:
 
 
 def _by_hash(found: Sequence[_Rows]) -> None:
-    """Hold out every key whose share is small; the smallest one where none is."""
+    """Hold out every key whose share is small; of two keys or more, some but never all."""
     pairs = [pair for rows in found for pair in zip(rows.key, rows.side, strict=True)]
     shares = {key: share_of(key) for key, side in pairs if side != OTHER}
-    held_out = {key for key, share in shares.items() if share < VALID_SHARE}
-    if not held_out and len(shares) > 1:
-        held_out = {min(shares, key=lambda key: (shares[key], key))}
+    ordered = sorted(shares, key=lambda key: (shares[key], key))
+    n_small = sum(share < VALID_SHARE for share in shares.values())
+    held_out = set(ordered[: min(max(n_small, 1), len(ordered) - 1)] if ordered else [])
     for rows in found:
         for k, (key, side) in enumerate(zip(rows.key, rows.side, strict=True)):
             if side != OTHER:

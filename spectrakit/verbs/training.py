@@ -81,6 +81,7 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
     plugin, action = chosen.plugin, action_of(chosen.plugin, verb)
     options = action.parse(request.settings)
     need_requirements(plugin, verb)
+    action.load()  # what cannot be imported is said before there is a folder
     out = request.out
     if out is None:
         raise UsageError(f"{verb} writes a run.", hint="Say --out FOLDER.")

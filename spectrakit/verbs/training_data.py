@@ -108,7 +108,8 @@ class TrainingData:
         if not len(split.train) and not split.train.n_structures:
             raise MismatchError(
                 "nothing in the inputs can be learned from.",
-                hint=f"The counts above say why; the plugin reads {', '.join(sorted(modalities))}.",
+                hint=f"The counts above say why; the plugin reads "
+                f"{', '.join(sorted(modalities)) or 'no spectra'}.",
             )
         if not len(split.valid) and not split.valid.n_structures:
             say("nothing is held out: there is only one molecule or sample, or none is marked")

@@ -1,0 +1,182 @@
+"""Every installed plugin keeps the contract of spectrakit-plugin(7); the toy always does.
+
+What a plugin needs and this computer lacks (torch, an extra) skips the part with the reason.
+"""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from spectrakit.accounting import Summary
+from spectrakit.bundle import Bundle
+from spectrakit.bundle.predict import inputs_of
+from spectrakit.errors import Interrupted, MissingExtraError
+from spectrakit.registry import load_plugin, need_requirements, plugin_names
+from spectrakit.run import Run
+from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
+from spectrakit.store import StoreWriter
+from spectrakit.verbs import training
+from spectrakit.verbs.training import Request, train
+
+NAMES = ["toy", *plugin_names()]
+HEAVY = {
+    "numpy", "scipy", "h5py", "pyopenms", "rdkit", "lxml", "onnxruntime", "onnx", "sklearn",
+    "matplotlib", "pyteomics", "nmrglue", "torch", "pandas", "rich", "transformers",
+}  # fmt: skip
+MOLECULES = [  # name, SMILES, InChIKey, formula, [M+H]+
+    ("caffeine", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C", "RYYVLZVUVIJVGH-UHFFFAOYSA-N", "C8H10N4O2",
+     195.0877),
+    ("alanine", "CC(N)C(=O)O", "QNAYBMKLOCPYGJ-UHFFFAOYSA-N", "C3H7NO2", 90.0550),
+    ("paracetamol", "CC(=O)Nc1ccc(O)cc1", "RZVAJINKPMORJF-UHFFFAOYSA-N", "C8H9NO2", 152.0706),
+    ("nicotine", "CN1CCCC1c1cccnc1", "SNICXCGAKADSCV-UHFFFAOYSA-N", "C10H14N2", 163.1230),
+    ("tyramine", "NCCc1ccc(O)cc1", "DZGWFCGJZKJUFP-UHFFFAOYSA-N", "C8H11NO", 138.0913),
+    ("adenine", "Nc1ncnc2[nH]cnc12", "GFFGJBXGBJISGV-UHFFFAOYSA-N", "C5H5N5", 136.0618),
+    ("lidocaine", "CCN(CC)CC(=O)Nc1c(C)cccc1C", "NNJVILVZKWQKPM-UHFFFAOYSA-N", "C14H22N2O",
+     235.1805),
+    ("phenol", "Oc1ccccc1", "ISWSIDIOOBJBQZ-UHFFFAOYSA-N", "C6H6O", 95.0491),
+]  # fmt: skip
+
+
+@pytest.fixture(params=NAMES)
+def plugin(request):
+    if request.param == "toy":
+        request.getfixturevalue("toy")
+    return load_plugin(request.param)
+
+
+@pytest.fixture
+def eight(tmp_path):
+    """Eight spectra of eight molecules; the first two are held out."""
+    path = tmp_path / "eight.h5"
+    rng = np.random.default_rng(0)
+    with StoreWriter(path) as writer:
+        for number, (name, smiles, key, formula, mz) in enumerate(MOLECULES):
+            sample = f"s{number}"
+            writer.add_sample(sample, split="valid" if number < 2 else "train")
+            axis = np.sort(rng.uniform(40.0, mz, size=6))
+            molecule = Molecule(name=name, smiles=smiles, inchikey=key, formula=formula)
+            writer.add(
+                Spectrum(
+                    Modality.MSMS,
+                    Axis(axis, "m/z"),
+                    rng.uniform(1, 99, 6).astype(np.float32),
+                    native_id=name,
+                    name=name,
+                    ms_level=2,
+                    polarity=1,
+                    precursor_mz=mz,
+                    charge=1,
+                    adduct="[M+H]+",
+                    collision_energy_value=30.0,
+                    collision_energy_unit="eV",
+                    instrument="QTOF",
+                    sample=sample,
+                    molecule=molecule,
+                )  # fmt: skip
+            )
+    return path
+
+
+def can(plugin, verb):
+    """Skip a part that this plugin has not, or that this computer cannot run."""
+    if verb not in plugin.actions:
+        pytest.skip(f"{plugin.name} does not {verb}")
+    if verb != "pretrain" and "pretrain" in plugin.actions:
+        can(plugin, "pretrain")
+    if "msms" not in plugin.modalities:
+        pytest.skip(f"{plugin.name} reads {sorted(plugin.modalities)}; the eight spectra are msms")
+    try:
+        need_requirements(plugin, verb)
+    except MissingExtraError as error:
+        pytest.skip(f"{error} {error.hint}")
+
+
+def begin(plugin, verb, eight, out, *, model="", steps=None):
+    names = {one.name for one in plugin.actions[verb].declared()}
+    if steps is not None and "steps" not in names:
+        pytest.skip(f"{verb} of {plugin.name} has no option 'steps': it is fitted at once")
+    settings = [] if steps is None else [f"steps={steps}"]
+    request = Request([str(eight)], str(model or plugin.name), settings, out=out, device="cpu")
+    return train(verb, request, summary=Summary(verb, "test"))
+
+
+def test_the_manifest_is_light_and_says_enough(plugin):
+    code = (
+        f"import sys; from spectrakit.registry import load_plugin; load_plugin('{plugin.name}'); "
+        "print(' '.join({m.split('.')[0] for m in sys.modules}))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert not set(run.stdout.split()) & HEAVY
+    assert plugin.summary
+    assert plugin.actions
+    assert plugin.modalities <= set(Modality)
+
+
+def test_every_option_has_a_help_and_a_default_that_can_be_typed(plugin):
+    for action in plugin.actions.values():
+        for one in action.declared():
+            assert one.help, one.name
+            assert one.read(one.shown(one.default)) == one.default, one.name
+
+
+def test_every_target_resolves(plugin):
+    for verb, action in plugin.actions.items():
+        can(plugin, verb)
+        assert callable(action.load())
+
+
+def test_steps_lower_the_loss_on_eight_spectra(plugin, eight, tmp_path):
+    can(plugin, "pretrain")
+    begin(plugin, "pretrain", eight, tmp_path / "run", steps=8)
+    losses = [row["loss"] for row in Run.open(tmp_path / "run").metrics() if "loss" in row]
+    assert losses[-1] < losses[0]
+
+
+def test_a_resumed_run_equals_an_unbroken_one(plugin, eight, tmp_path, monkeypatch):
+    can(plugin, "pretrain")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    begin(plugin, "pretrain", eight, whole, steps=6)
+
+    @contextmanager
+    def after_two_steps():
+        yield lambda: broken.is_dir() and len(Run.open(broken).metrics()) >= 2
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "stop_on_signals", after_two_steps)
+        with pytest.raises(Interrupted):
+            begin(plugin, "pretrain", eight, broken, steps=6)
+    assert Run.open(broken).status == "stopped"
+    train("pretrain", Request(resume=broken), summary=Summary("pretrain", "test"))
+    ends = [Run.open(run).last_checkpoint() for run in (whole, broken)]
+    assert ends[0].name == ends[1].name
+    files = [sorted(p.name for p in end.iterdir()) for end in ends]
+    assert files[0] == files[1]
+    for name in files[0]:
+        assert (ends[0] / name).read_bytes() == (ends[1] / name).read_bytes(), name
+
+
+def test_an_exported_graph_gives_the_same_at_two_batch_sizes(plugin, eight, tmp_path):
+    can(plugin, "distill")
+    begin(plugin, "pretrain", eight, tmp_path / "run")
+    path = begin(plugin, "distill", eight, tmp_path / "student", model=tmp_path / "run")
+    assert path.parent.parent == tmp_path / "student"
+    bundle = Bundle(path)
+    bundle.verify()
+    assert bundle.manifest.plugin == {"name": plugin.name, "version": plugin.version}
+    from spectrakit.store import Store
+
+    with Store(eight) as store:
+        arrays = inputs_of(bundle, list(store))
+    for role, graph in bundle.manifest.graphs.items():
+        if not set(graph.inputs) <= set(arrays):
+            continue  # it reads molecules or features, not spectra
+        together = bundle.run(role, arrays)
+        alone = [bundle.run(role, {k: v[i : i + 1] for k, v in arrays.items()}) for i in range(8)]
+        for name, values in together.items():
+            rows = np.concatenate([one[name] for one in alone])
+            spread = float(np.ptp(values)) or 1.0
+            np.testing.assert_allclose(rows, values, atol=1e-4 * spread, rtol=0)
