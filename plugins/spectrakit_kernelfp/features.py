@@ -60,7 +60,11 @@ class Weights:
     idf: float
 
 
-WEIGHTS = {"peak": Weights(0.35, 0.25), "loss": Weights(0.35, 0.25), "difference": Weights(0.5, 0.5)}
+WEIGHTS = {
+    "peak": Weights(0.35, 0.25),
+    "loss": Weights(0.35, 0.25),
+    "difference": Weights(0.5, 0.5),
+}
 
 
 def _join(values: list[Floats], weights: list[Floats], n: int) -> tuple[Floats, Floats]:

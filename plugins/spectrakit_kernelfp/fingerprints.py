@@ -83,14 +83,15 @@ def fingerprints(smiles: Sequence[str]) -> tuple[Any, list[int]]:
 def clusters(bits: Any, similarity: float = 0.85) -> Any:
     """Return (n,) labels: molecules chained by Tanimoto similarity above ``similarity``.
 
+    ``bits`` is (n, n_bits) CSR of one fingerprint.
+
     Molecules of one cluster are held out together, so that none is judged by a fit that has
     seen its near twin.
     """
     import scipy.sparse as sp
 
-    morgan = bits[:, BLOCKS[0].columns]
-    size = np.asarray(morgan.sum(axis=1)).ravel()
-    shared = (morgan @ morgan.T).tocoo()
+    size = np.asarray(bits.sum(axis=1)).ravel()
+    shared = (bits @ bits.T).tocoo()
     union = size[shared.row] + size[shared.col] - shared.data
     near = shared.data > similarity * union
     graph = sp.csr_matrix((shared.data[near], (shared.row[near], shared.col[near])), shared.shape)

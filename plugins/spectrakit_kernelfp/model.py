@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,7 +21,8 @@ from spectrakit_kernelfp.features import (
     merge,
     normalise,
 )
-from spectrakit_kernelfp.fingerprints import N_BITS, clusters, fingerprints
+from spectrakit_kernelfp.fingerprints import BLOCKS, clusters, fingerprints
+from spectrakit_kernelfp.latent import Basis, enough, fit_basis, project
 from spectrakit_kernelfp.scoring import block_scores, standardise
 
 FORMAT = 1
@@ -33,14 +35,15 @@ class Half:
 
     molecule: NDArray[np.int64]  # (n,) row of the model's molecules
     weight: tuple[Singles, ...]  # for each kind, (n_bins,) weights of bins
-    rows: tuple[Any, ...]  # for each kind, (n, n_bins) CSR float32 unit vectors
+    basis: tuple[Basis, ...]  # for each kind, its latent directions
+    rows: tuple[Singles, ...]  # for each kind, (n, r) unit vectors in the latent space
     factor: Singles  # (n, n) lower Cholesky factor of the regularised kernel
 
-    def vectors(self, spectra: Sequence[Merged]) -> tuple[Any, ...]:
-        """Return the unit vectors of queries, one (m, n_bins) CSR matrix for each kind."""
+    def vectors(self, spectra: Sequence[Merged]) -> tuple[Singles, ...]:
+        """Return the unit vectors of queries, one (m, r) array for each kind."""
         return tuple(
-            normalise(counts(spectra, kind), weight)
-            for kind, weight in zip(KINDS, self.weight, strict=True)
+            project(basis, normalise(counts(spectra, kind), weight))
+            for kind, weight, basis in zip(KINDS, self.weight, self.basis, strict=True)
         )
 
 
@@ -48,16 +51,28 @@ class Half:
 class Model:
     """Fingerprints of training molecules and, for each polarity, how spectra lead to them.
 
-    ``keys`` names the molecules (first InChIKey block, or any label of the caller); ``bits`` is
-    (n_molecules, ``N_BITS``) CSR float32.
+    ``keys`` names the molecules (first InChIKey block, or any label of the caller); ``kept``
+    (n_bits,) are the columns of :func:`fingerprints` that enough molecules show, ``bits`` is
+    (n_molecules, n_bits) CSR float32 of them, and ``bounds`` says where their blocks begin.
     """
 
     keys: tuple[str, ...]
+    kept: NDArray[np.int64]
     bits: Any
     halves: Mapping[int, Half]
 
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """(n_blocks + 1,) columns of ``bits`` where blocks begin and end."""
+        edges = [block.start for block in BLOCKS] + [BLOCKS[-1].stop]
+        return tuple(np.searchsorted(self.kept, edges).tolist())
+
+    def candidates(self, smiles: Sequence[str]) -> Any:
+        """Return the (n, n_bits) CSR bits of structures; those RDKit cannot read have none."""
+        return fingerprints(smiles)[0][:, self.kept]
+
     def surplus(self, polarity: int, spectra: Sequence[Merged]) -> Singles:
-        """Return (m, ``N_BITS``) predicted minus prior probability of each bit.
+        """Return (m, n_bits) predicted minus prior probability of each bit.
 
         Raises:
             MismatchError: nothing was learned for this polarity.
@@ -72,24 +87,25 @@ class Model:
         return self.mix(half, kernel.coefficients(half.factor, similar))
 
     def mix(self, half: Half, weights: Singles) -> Singles:
-        """Return (m, ``N_BITS``) sums of the training fingerprints, less their mean, by weight."""
+        """Return (m, n_bits) sums of the training fingerprints, less their mean, by weight."""
         bits = self.bits[half.molecule]
         prior = np.asarray(bits.mean(axis=0), np.float32).ravel()
         mixed = np.asarray((bits.T @ weights.T).T, np.float32)
         return mixed - weights.sum(axis=1, dtype=np.float32)[:, None] * prior
 
     def combined(self, spectra: Mapping[int, Merged]) -> Singles:
-        """Return (``N_BITS``,) surplus of one molecule, averaged over the polarities learned."""
+        """Return (n_bits,) surplus of one molecule, averaged over the polarities learned."""
         known = [polarity for polarity in spectra if polarity in self.halves]
         parts = [self.surplus(polarity, [spectra[polarity]])[0] for polarity in known]
-        return np.mean(parts, axis=0) if parts else np.zeros(N_BITS, np.float32)
+        return np.mean(parts, axis=0) if parts else np.zeros(len(self.kept), np.float32)
 
     def score(self, spectra: Mapping[int, Merged], smiles: Sequence[str]) -> NDArray[np.float64]:
         """Return (n, n_blocks) standardised scores of candidates for the spectra of one molecule.
 
         Candidates that RDKit cannot read have no bits and score 0 before standardising.
         """
-        return standardise(block_scores(self.combined(spectra), fingerprints(smiles)[0]))
+        bits = self.candidates(smiles)
+        return standardise(block_scores(self.combined(spectra), bits, self.bounds))
 
 
 def fit(
@@ -128,18 +144,23 @@ def fit(
             f"none of {len(names)} molecules has a readable structure and a spectrum with peaks.",
             hint="Training needs MS/MS spectra with their SMILES and polarity.",
         )
-    return Model(tuple(names), bits, halves)
+    shown = np.bincount(bits.indices, minlength=bits.shape[1])
+    kept = np.flatnonzero(shown >= enough(len(place)))
+    return Model(tuple(names), kept, bits[:, kept], halves)
 
 
 def _fit_half(molecule: NDArray[np.int64], merged: Sequence[Merged], ridge: float) -> Half:
-    rows: list[Any] = []
     weights: list[Singles] = []
+    bases: list[Basis] = []
+    rows: list[Singles] = []
     for kind in KINDS:
         raw = counts(merged, kind)
         weights.append(inverse_frequency(raw, kind))
-        rows.append(normalise(raw, weights[-1]))
+        sparse = normalise(raw, weights[-1])
+        bases.append(fit_basis(sparse))
+        rows.append(project(bases[-1], sparse))
     factor = kernel.factorise(kernel.gram(rows, rows), ridge)
-    return Half(molecule, tuple(weights), tuple(rows), factor)
+    return Half(molecule, tuple(weights), tuple(bases), tuple(rows), factor)
 
 
 def held_out_weights(model: Model, polarity: int) -> Singles:
@@ -148,7 +169,9 @@ def held_out_weights(model: Model, polarity: int) -> Singles:
     With :meth:`Model.mix` they give the surplus that an unknown molecule would have got.
     """
     half = model.halves[polarity]
-    return kernel.held_out_coefficients(half.factor, clusters(model.bits)[half.molecule])
+    return kernel.held_out_coefficients(
+        half.factor, clusters(model.bits[:, : model.bounds[1]])[half.molecule]
+    )
 
 
 def save(model: Model, path: Path) -> None:
@@ -157,17 +180,22 @@ def save(model: Model, path: Path) -> None:
         "format": np.array(FORMAT),
         "keys": np.array(model.keys, dtype=np.str_),
         "polarities": np.array(sorted(model.halves)),
-        **_csr_arrays("bits", model.bits),
+        "kept": model.kept,
+        **{f"bits/{part}": getattr(model.bits, part) for part in ("indices", "indptr")},
     }
     for polarity, half in model.halves.items():
         start = f"{polarity:+d}"
         arrays[f"{start}/molecule"] = half.molecule
         arrays[f"{start}/factor"] = half.factor[np.tril_indices(len(half.factor))]
-        for kind, weight, rows in zip(KINDS, half.weight, half.rows, strict=True):
+        for kind, weight, basis, rows in zip(
+            KINDS, half.weight, half.basis, half.rows, strict=True
+        ):
             arrays[f"{start}/{kind}/weight"] = weight
-            arrays.update(_csr_arrays(f"{start}/{kind}/rows", rows))
+            arrays[f"{start}/{kind}/columns"] = basis.columns
+            arrays[f"{start}/{kind}/vectors"] = basis.vectors
+            arrays[f"{start}/{kind}/rows"] = rows
     with path.open("wb") as handle:
-        np.savez(handle, **arrays)
+        np.savez(handle, **{name: np.ascontiguousarray(value) for name, value in arrays.items()})
 
 
 def load(path: Path) -> Model:
@@ -185,8 +213,11 @@ def load(path: Path) -> Model:
                 hint="Update spectrakit.",
             )
         halves = {int(polarity): _load_half(held, int(polarity)) for polarity in held["polarities"]}
-        return Model(tuple(held["keys"].tolist()), _csr(held, "bits"), halves)
-    except (OSError, KeyError, ValueError, EOFError) as error:
+        kept, indices, indptr = held["kept"], held["bits/indices"], held["bits/indptr"]
+        ones = np.ones(len(indices), np.float32)
+        bits = sp.csr_matrix((ones, indices, indptr), shape=(len(held["keys"]), len(kept)))
+        return Model(tuple(held["keys"].tolist()), kept, bits, halves)
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{path}: not a kernelfp model ({error}).",
             hint="Name the run folder that `spectrakit pretrain -m kernelfp` wrote.",
@@ -198,21 +229,11 @@ def _load_half(held: Mapping[str, Any], polarity: int) -> Half:
     molecule = held[f"{start}/molecule"]
     factor = np.zeros((len(molecule), len(molecule)), np.float32)
     factor[np.tril_indices(len(molecule))] = held[f"{start}/factor"]
+    kinds = [f"{start}/{kind}" for kind in KINDS]
     return Half(
         molecule,
-        tuple(held[f"{start}/{kind}/weight"] for kind in KINDS),
-        tuple(_csr(held, f"{start}/{kind}/rows") for kind in KINDS),
+        tuple(held[f"{kind}/weight"] for kind in kinds),
+        tuple(Basis(held[f"{kind}/columns"], held[f"{kind}/vectors"]) for kind in kinds),
+        tuple(held[f"{kind}/rows"] for kind in kinds),
         factor,
     )
-
-
-def _csr_arrays(name: str, matrix: Any) -> dict[str, Any]:
-    parts = {part: getattr(matrix, part) for part in ("data", "indices", "indptr")}
-    return {f"{name}/{part}": value for part, value in parts.items()} | {
-        f"{name}/shape": np.array(matrix.shape)
-    }
-
-
-def _csr(held: Mapping[str, Any], name: str) -> Any:
-    parts = tuple(held[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
-    return sp.csr_matrix(parts, shape=tuple(held[f"{name}/shape"].tolist()))

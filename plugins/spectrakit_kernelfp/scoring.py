@@ -9,32 +9,34 @@ Source: measured on MassBank molecules held out (0.55 against 0.47 for the cosin
 log-likelihood). Nothing here knows which molecules were trained on, or how often.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit_kernelfp.fingerprints import BLOCKS
-
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 # conditional logit on held-out train molecules: structure_ranking.py --fit
-BLOCK_WEIGHTS = np.array([0.59, 0.49, 0.14])
-FRAGMENTER_WEIGHT = 0.73  # of the fragmenter's evidence, which is in log-odds already
+BLOCK_WEIGHTS = np.array([0.60, 0.47, 0.24])
+FRAGMENTER_WEIGHT = 0.72  # of the fragmenter's evidence, which is in log-odds already
 
 
-def block_scores(surplus: NDArray[np.float32], bits: Any) -> Floats:
+def block_scores(surplus: Singles, bits: Any, bounds: Sequence[int]) -> Floats:
     """Return (n, n_blocks) scores of candidates.
 
     Args:
         surplus: (n_bits,) predicted minus prior probability of each bit.
         bits: (n, n_bits) CSR float32 of the candidates.
+        bounds: (n_blocks + 1,) columns where the blocks of bits begin and end.
     """
     columns: list[Floats] = []
-    for block in BLOCKS:
-        own = bits[:, block.columns]
+    for start, stop in pairwise(bounds):
+        own = bits[:, start:stop]
         size = np.maximum(np.asarray(own.sum(axis=1)).ravel(), 1.0)
-        columns.append((own @ surplus[block.columns]) / np.sqrt(size))
+        columns.append((own @ surplus[start:stop]) / np.sqrt(size))
     return np.stack(columns, axis=1)
 
 

@@ -12,15 +12,14 @@ import numpy as np
 from _massbank import DATA, Records, read_records
 from _retrieval import candidate_lists, queries_of, rows_by_molecule
 
-from spectrakit.chemistry import known_adduct
 from spectrakit.search.fragment_match import FragmentQuery, score_fragments
 from spectrakit.search.fragmenter import Fragments, fragment_many
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "plugins"))
-from spectrakit_kernelfp.features import Measurement, Merged, merge
+from spectrakit_kernelfp.data import measurement, neutral_mass, training_set
+from spectrakit_kernelfp.features import Merged, merge
 
 OPEN = ("CC0", "CC BY", "dl-de/by-2-0")
-FAR_PPM = 20  # a stated precursor further from its molecule is nominal or wrong
 PER_MOLECULE = 4  # spectra of a molecule that stand alone
 
 
@@ -57,53 +56,12 @@ def molecules():
         }
 
 
-def mass_of(smiles):
-    """Return the monoisotopic mass (Da) of a structure."""
-    from rdkit import Chem
-    from rdkit.Chem.Descriptors import ExactMolWt
-
-    return ExactMolWt(Chem.MolFromSmiles(smiles))
-
-
 @cache
-def train_records(only_open=False):
-    """Return the train spectra; ``only_open``: those under CC0, CC BY and dl-de/by."""
+def train_records():
+    """Return the train spectra, those of BAFG (dl-de/by) among them."""
     parts = [read_records(f"massbank_{n}train_library.msp.gz") for n in ("", "bafg_")]
     columns = [np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])]
-    records = Records(*columns)
-    if not only_open:
-        return records
-    allowed = [str(s.extra.get("LICENSE", "")) in OPEN for s in records.spectra]
-    return records.take(np.flatnonzero(allowed))
-
-
-@cache
-def _shift(adduct, polarity):
-    return known_adduct(adduct or ("[M+H]+" if polarity > 0 else "[M-H]-"))
-
-
-def measurement(records, row, mass):
-    """Return one spectrum; a missing or nominal precursor is filled from adduct and mass."""
-    spectrum, stated = records.spectra[row], float(records.precursor_mz[row])
-    adduct = _shift(str(records.adduct[row]), int(records.polarity[row]))
-    expected = adduct.mz(mass) if adduct else np.nan
-    if not stated > 0 or abs(stated - expected) > FAR_PPM * 1e-6 * expected:
-        stated = expected
-    return Measurement(np.asarray(spectrum.mz), np.asarray(spectrum.intensity), stated)
-
-
-def training_set(records):
-    """Return ({(molecule, polarity): spectra}, {molecule: SMILES})."""
-    spectra, smiles = {}, {}
-    for key, rows in rows_by_molecule(records).items():
-        smiles[key] = molecules()[key][0] if key in molecules() else (
-            records.spectra[rows[0]].molecule.smiles
-        )  # fmt: skip
-        mass = mass_of(smiles[key])
-        for row in rows:
-            pair = key, int(records.polarity[row])
-            spectra.setdefault(pair, []).append(measurement(records, row, mass))
-    return spectra, smiles
+    return Records(*columns)
 
 
 def query(records, rows, mass):
@@ -111,7 +69,7 @@ def query(records, rows, mass):
     by_polarity = {}
     for row in rows:
         by_polarity.setdefault(int(records.polarity[row]), []).append(
-            measurement(records, row, mass)
+            measurement(records.spectra[row], mass)
         )
     merged = {p: m for p, s in by_polarity.items() if (m := merge(s)) is not None}
     fragments, n_spectra = queries_of(records, rows)
@@ -150,10 +108,10 @@ def load_held_out(n, ppm=10.0, most=63):
     usable = sorted((m, k, s) for k, (s, m) in molecules().items() if k not in banned)
     masses = np.array([m for m, _, _ in usable])
     rows = rows_by_molecule(records)
-    _, smiles = training_set(records)
+    _, smiles, _ = training_set(records.spectra)
     found = []
     for key in sorted(rows, key=lambda k: _hash(f"oof {k}"))[:n]:
-        mass = mass_of(smiles[key])
+        mass = neutral_mass(smiles[key])
         first, last = np.searchsorted(masses, [mass * (1 - ppm * 1e-6), mass * (1 + ppm * 1e-6)])
         decoys = [(k, s) for _, k, s in usable[first:last] if k != key]
         decoys = sorted(decoys, key=lambda c: _hash(f"decoy {c[0]}"))[:most]

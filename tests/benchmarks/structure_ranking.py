@@ -19,13 +19,14 @@ import time
 
 import numpy as np
 from _ranking import (
+    OPEN,
     fragmenter_evidence,
     load_held_out,
     load_unknowns,
     train_records,
-    training_set,
 )
 from _retrieval import ranks, summary
+from spectrakit_kernelfp.data import training_set
 from spectrakit_kernelfp.fingerprints import fingerprints
 from spectrakit_kernelfp.model import fit, held_out_weights
 from spectrakit_kernelfp.scoring import block_scores, fit_logit, merit, probabilities, standardise
@@ -37,9 +38,10 @@ from spectrakit.search.fragment_model import FITTED
 class Ranker:
     """A fitted model and the fingerprints of the candidates of some unknowns."""
 
-    def __init__(self, model, unknowns, bits=None):
+    def __init__(self, model, unknowns, whole=None):
         self.model = model
-        self.bits = bits or {u.key: fingerprints(u.smiles)[0] for u in unknowns}
+        self.whole = whole or {u.key: fingerprints(u.smiles)[0] for u in unknowns}
+        self.bits = {key: bits[:, model.kept] for key, bits in self.whole.items()}
 
     def surplus(self, queries):
         """Return (n, n_bits) of queries, each averaged over its polarities."""
@@ -56,7 +58,7 @@ class Ranker:
     def scores(self, unknowns, surplus):
         """Return the standardised block scores of every list."""
         return [
-            standardise(block_scores(row, self.bits[u.key]))
+            standardise(block_scores(row, self.bits[u.key], self.model.bounds))
             for u, row in zip(unknowns, surplus, strict=True)
         ]
 
@@ -135,7 +137,7 @@ def report(split, mode, models):
     row("kernelfp + fragmenter", both, unknowns)
     row("the same, library molecules removed", without(both, unknowns, known), unknowns)
     row("fragmenter, library molecules removed", without(fragmenter, unknowns, known), unknowns)
-    free = Ranker(models["open"], unknowns, full.bits)
+    free = Ranker(models["open"], unknowns, full.whole)
     open_kernel = free.scores(unknowns, free.surplus(together))
     row("kernelfp, openly licensed spectra", [merit(s) for s in open_kernel], unknowns)
     open_both = [merit(s, f) for s, f in zip(open_kernel, fragmenter, strict=True)]
@@ -164,6 +166,17 @@ def shim(unknowns):
     return unknowns
 
 
+def learn(licences=()):
+    """Fit on the train spectra, as ``spectrakit pretrain -m kernelfp`` does."""
+    spectra, smiles, used = training_set(train_records().spectra, licences)
+    start = time.process_time()
+    model = fit(spectra, smiles)
+    which = ", ".join(licences) or "all licences"
+    seconds = time.process_time() - start
+    print(f"{which}: {used} spectra, {len(smiles)} molecules, fitted in {seconds:.1f} CPU s")
+    return model
+
+
 def fit_weights(model, n):
     """Print the conditional logit of block scores and fragmenter on held-out train molecules."""
     unknowns = load_held_out(n)
@@ -179,7 +192,9 @@ def fit_weights(model, n):
     unknowns = [u for u in unknowns if u.key in total]
     features = []
     for u in unknowns:
-        scores = block_scores(np.mean(total[u.key], axis=0), fingerprints(u.smiles)[0])
+        scores = block_scores(
+            np.mean(total[u.key], axis=0), model.candidates(u.smiles), model.bounds
+        )
         features.append(np.c_[standardise(scores), fragmenter_evidence(u, u.together)])
     truths = [u.truth for u in unknowns]
     weights = fit_logit(features, truths)
@@ -195,14 +210,11 @@ def main():
     parser.add_argument("--fit", action="store_true", help="fit the weights and stop")
     parser.add_argument("--held-out", type=int, default=3000, help="train molecules for --fit")
     options = parser.parse_args()
-    start = time.process_time()
-    models = {"all": fit(*training_set(train_records()))}
-    print(f"fitted {len(models['all'].keys)} molecules in {time.process_time() - start:.1f} CPU s")
+    models = {"all": learn()}
     if options.fit:
         fit_weights(models["all"], options.held_out)
         return
-    models["open"] = fit(*training_set(train_records(only_open=True)))
-    print(f"openly licensed: {len(models['open'].keys)} molecules")
+    models["open"] = learn(OPEN)
     for mode in ("mass", "formula"):
         report(options.split, mode, models)
 
