@@ -195,7 +195,7 @@ def save(model: Model, path: Path) -> None:
             arrays[f"{start}/{kind}/vectors"] = basis.vectors
             arrays[f"{start}/{kind}/rows"] = rows
     with path.open("wb") as handle:
-        np.savez(handle, **{name: np.ascontiguousarray(value) for name, value in arrays.items()})
+        np.savez(handle, **{name: np.asarray(value, order="C") for name, value in arrays.items()})
 
 
 def load(path: Path) -> Model:

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 # conditional logit on held-out train molecules: structure_ranking.py --fit
-BLOCK_WEIGHTS = np.array([0.60, 0.47, 0.24])
-FRAGMENTER_WEIGHT = 0.72  # of the fragmenter's evidence, which is in log-odds already
+BLOCK_WEIGHTS = np.array([0.63, 0.55, 0.22])
+FRAGMENTER_WEIGHT = 0.71  # of the fragmenter's evidence, which is in log-odds already
 
 
 def block_scores(surplus: Singles, bits: Any, bounds: Sequence[int]) -> Floats:

@@ -128,8 +128,13 @@ def test_pretrain_writes_a_run_that_can_be_loaded(molecules, cli, kernelfp, tmp_
             for one in measured:
                 writer.add(
                     Spectrum(
-                        Modality.MSMS, Axis(one.mz, "m/z"), one.intensity, ms_level=2,
-                        polarity=polarity, precursor_mz=one.precursor_mz, sample=f"s{number}",
+                        Modality.MSMS,
+                        Axis(one.mz, "m/z"),
+                        one.intensity,
+                        ms_level=2,
+                        polarity=polarity,
+                        precursor_mz=one.precursor_mz,
+                        sample=f"s{number}",
                         molecule=Molecule(smiles=smiles[key]),
                     )  # fmt: skip
                 )
