@@ -183,7 +183,7 @@ def save(model: Model, path: Path) -> None:
         "kept": model.kept,
         **{f"bits/{part}": getattr(model.bits, part) for part in ("indices", "indptr")},
     }
-    for polarity, half in model.halves.items():
+    for polarity, half in sorted(model.halves.items()):
         start = f"{polarity:+d}"
         arrays[f"{start}/molecule"] = half.molecule
         arrays[f"{start}/factor"] = half.factor[np.tril_indices(len(half.factor))]

@@ -126,18 +126,11 @@ def test_pretrain_writes_a_run_that_can_be_loaded(molecules, cli, kernelfp, tmp_
         for number, ((key, polarity), measured) in enumerate(spectra.items()):
             writer.add_sample(f"s{number}", split="valid" if number % 9 == 0 else "train")
             for one in measured:
-                writer.add(
-                    Spectrum(
-                        Modality.MSMS,
-                        Axis(one.mz, "m/z"),
-                        one.intensity,
-                        ms_level=2,
-                        polarity=polarity,
-                        precursor_mz=one.precursor_mz,
-                        sample=f"s{number}",
-                        molecule=Molecule(smiles=smiles[key]),
-                    )  # fmt: skip
-                )
+                molecule = Molecule(smiles=smiles[key])
+                written = Spectrum(Modality.MSMS, Axis(one.mz, "m/z"), one.intensity, ms_level=2,
+                                   polarity=polarity, precursor_mz=one.precursor_mz,
+                                   sample=f"s{number}", molecule=molecule)  # fmt: skip
+                writer.add(written)
     out = tmp_path / "run"
     result = cli("pretrain", tmp_path / "train.h5", "-m", "kernelfp", "-o", out)
     assert result.exit_code == 0, result.stderr
