@@ -1,0 +1,1 @@
+"""Fingerprints of unknown molecules from MS/MS spectra by kernel ridge regression."""

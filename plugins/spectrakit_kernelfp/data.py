@@ -1,0 +1,70 @@
+"""From spectra as read to what the kernel learns from: measurements by molecule and polarity."""
+
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from math import isfinite, nan
+
+import numpy as np
+
+from spectrakit.chemistry import known_adduct
+from spectrakit.spectrum import Spectrum
+from spectrakit_kernelfp.features import Measurement
+
+FAR_PPM = 20.0  # a stated precursor further from its molecule is nominal or wrong
+
+Spectra = dict[tuple[str, int], list[Measurement]]
+
+
+@lru_cache(maxsize=1 << 16)
+def neutral_mass(smiles: str) -> float:
+    """Return the monoisotopic mass (Da) of a structure, NaN when RDKit cannot read it."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem.Descriptors import ExactMolWt
+
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles) if smiles else None
+    return nan if molecule is None else float(ExactMolWt(molecule))
+
+
+def measurement(spectrum: Spectrum, mass: float) -> Measurement:
+    """Return the peaks of a spectrum with the precursor that losses are counted from.
+
+    Args:
+        spectrum: as read; no adduct means [M+H]+ or [M-H]-.
+        mass: neutral mass (Da) that is known or was searched, or NaN. A stated precursor that is
+            missing, nominal or more than 20 ppm off is replaced by the one of this mass.
+    """
+    stated = float(spectrum.precursor_mz)
+    adduct = known_adduct(spectrum.adduct or ("[M+H]+" if spectrum.polarity > 0 else "[M-H]-"))
+    expected = adduct.mz(mass) if adduct is not None and isfinite(mass) else nan
+    if isfinite(expected):
+        near = abs(stated - expected) <= FAR_PPM * 1e-6 * expected
+        stated = stated if near else expected
+    mz = np.asarray(spectrum.mz, np.float64)
+    return Measurement(mz, np.asarray(spectrum.intensity, np.float64), stated)
+
+
+def training_set(
+    spectra: Iterable[Spectrum], licences: Collection[str] = ()
+) -> tuple[Spectra, dict[str, str], int]:
+    """Return spectra by (molecule, polarity), the SMILES of each molecule, and how many were used.
+
+    Molecules are told apart by the first block of their InChIKey, else by their SMILES. Spectra
+    without a polarity, a SMILES, or (where ``licences`` are given) one of these licences in
+    their record are left out.
+    """
+    found: Spectra = {}
+    smiles: dict[str, str] = {}
+    used = 0
+    for spectrum in spectra:
+        molecule = spectrum.molecule
+        if molecule is None or not molecule.smiles or spectrum.polarity == 0:
+            continue
+        if licences and str(spectrum.extra.get("LICENSE", "")) not in licences:
+            continue
+        key = molecule.inchikey[:14] or molecule.smiles
+        structure = smiles.setdefault(key, molecule.smiles)
+        one = measurement(spectrum, neutral_mass(structure))
+        found.setdefault((key, spectrum.polarity), []).append(one)
+        used += 1
+    return found, smiles, used
