@@ -19,11 +19,11 @@ Spectra = dict[tuple[str, int], list[Measurement]]
 def neutral_mass(smiles: str) -> float:
     """Return the monoisotopic mass (Da) of a structure, NaN when RDKit cannot read it."""
     from rdkit import Chem, rdBase
-    from rdkit.Chem.Descriptors import ExactMolWt
+    from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
 
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles) if smiles else None
-    return nan if molecule is None else float(ExactMolWt(molecule))
+    return nan if molecule is None else float(CalcExactMolWt(molecule))
 
 
 def measurement(spectrum: Spectrum, mass: float) -> Measurement:

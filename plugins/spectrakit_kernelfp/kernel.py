@@ -57,7 +57,8 @@ def held_out_coefficients(factor: Singles, groups: NDArray[np.int64]) -> Singles
         factor: (n, n) from :func:`factorise`.
         groups: (n,) label of the group of each row.
     """
-    inverse = scipy.linalg.lapack.spotri(factor, lower=1)[0]
+    (invert,) = scipy.linalg.get_lapack_funcs(("potri",), (factor,))
+    inverse = invert(factor, lower=1)[0]
     inverse = np.tril(inverse)
     inverse += np.tril(inverse, -1).T
     order = np.argsort(groups, kind="stable")

@@ -194,8 +194,9 @@ def save(model: Model, path: Path) -> None:
             arrays[f"{start}/{kind}/columns"] = basis.columns
             arrays[f"{start}/{kind}/vectors"] = basis.vectors
             arrays[f"{start}/{kind}/rows"] = rows
+    plain: dict[str, Any] = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     with path.open("wb") as handle:
-        np.savez(handle, **{name: np.asarray(value, order="C") for name, value in arrays.items()})
+        np.savez(handle, allow_pickle=False, **plain)
 
 
 def load(path: Path) -> Model:
