@@ -1,12 +1,12 @@
 """What can go wrong in a step, in words that say what to do."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 
-from spectrakit.errors import MismatchError
+from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.train.plan import Batches, Plan
 
 NAMED = 8  # samples in a message
@@ -41,6 +41,20 @@ def diverged(
         hint="The last good checkpoint is kept. Look at these spectra, or start again with a "
         "lower rate or a longer warm-up.",
     )
+
+
+def named_number(found: Mapping[str, float], name: str) -> float:
+    """Return the validated number that chooses the weights.
+
+    Raises:
+        UsageError: validation gives no such number.
+    """
+    if name not in found:
+        raise UsageError(
+            f"'{name}' is none of the validated numbers. {did_you_mean(name, found)}".rstrip(),
+            hint=f"There are: {', '.join(found)}.",
+        )
+    return found[name]
 
 
 @contextmanager

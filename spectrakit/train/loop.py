@@ -21,7 +21,7 @@ from spectrakit.train.averaging import lent, update_average
 from spectrakit.train.checkpoint import AVERAGE, BEST, MODEL, OPTIMISER, Checkpoint, Maker
 from spectrakit.train.curves import draw_curves
 from spectrakit.train.distributed import from_first, join, own_device, summed
-from spectrakit.train.failures import diverged, memory_told
+from spectrakit.train.failures import diverged, memory_told, named_number
 from spectrakit.train.plan import Batches, Loss, LossModule, Plan, Validate, adamw
 from spectrakit.train.schedule import learning_rate_factor
 
@@ -198,7 +198,7 @@ class _Stage:
         found = from_first(found, self.job.rank, self.device)
         if not self.plan.choose:
             return
-        best, value = self.at.best, found[self.plan.choose]
+        best, value = self.at.best, named_number(found, self.plan.choose)
         if value < best.get("value", math.inf):
             self.best = on_disk.plain_tensors(self.average or self.model.state_dict())
             best = {"step": self.at.step, "value": value, "waited": 0}

@@ -209,3 +209,9 @@ def test_patience_ends_a_stage(cli, store, tmp_path, losses):
     best = min(found, key=lambda step: (found[step], step))
     assert max(found) == best + 2 * 2
     assert f"the weights of step {best} are the best" in result.stderr
+
+
+def test_number_that_is_not_validated_is_answered_with_the_nearest(cli, store, tmp_path):
+    result = pretrain(cli, store, tmp_path / "run", steps=4, every=2, choose="los")
+    assert result.exit_code == 2, result.stderr
+    assert "Did you mean 'loss'?" in result.stderr
