@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,29 @@ def test_only_output_prints():
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
         ]
         assert not calls or path.name == "output.py", path
+
+
+ROOT = Path(__file__).resolve().parents[1]
+PLUGINS = sorted(path for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").is_file())
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda p: p.name)
+def test_every_plugin_reaches_the_user(folder):
+    """The list of packages is kept by hand: a line dropped there loses the plugin silently."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert f"plugins/{folder.name}" in packages
+    entries = settings["project"]["entry-points"]["spectrakit.plugins"]
+    name = folder.name.removeprefix("spectrakit_")
+    assert entries[name] == f"{folder.name}.plugin:plugin"
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda p: p.name)
+def test_plugins_see_the_core_and_never_each_other(folder):
+    for path in folder.glob("*.py"):
+        for module, _ in imports(path):
+            words = module.split(".")
+            if words[0].startswith("spectrakit_"):
+                assert words[0] == folder.name, f"{path.name} imports {module}"
+            if words[0] == "spectrakit" and len(words) > 1:
+                assert LAYERS[words[1]] < LAYERS["verbs"], f"{path.name} imports {module}"
