@@ -60,7 +60,7 @@ def test_the_shell_completes_verbs():
         "COMP_CWORD": "1",
     }
     run = subprocess.run(
-        [sys.executable, "-c", "from spectrakit.cli import run; run()"],
+        [sys.executable, "-m", "spectrakit"],
         env=environment,
         capture_output=True,
         text=True,
