@@ -9,7 +9,7 @@ from typing import Any
 from spectrakit import __version__
 from spectrakit.accounting import InputAccount, Summary
 from spectrakit.errors import InputError, MismatchError
-from spectrakit.io import read_spectra
+from spectrakit.io import read_spectra, sniff
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.jobs import Done, Ledger, run_files
@@ -134,6 +134,8 @@ def identify(
     engine = open_engine(settings)  # a wrong name is said before any file is read
     summary.library = engine.about
     if not engine.libraries and engine.structures is None:
+        for path in paths:
+            sniff(path)  # an input that cannot be read is the graver error
         raise MismatchError(
             "no library and no structures to search in.",
             hint="Build a library with `spectrakit library add`, or leave out --structures none.",

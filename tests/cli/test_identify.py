@@ -312,6 +312,13 @@ def test_a_missing_file_is_exit_3(cli, tmp_path):
     assert "nowhere.mzML" in result.stderr
 
 
+def test_a_missing_file_beats_having_nothing_to_search_in(cli, tmp_path):
+    """It was answered with exit 4, and the missing file was never mentioned."""
+    result = cli("identify", tmp_path / "nowhere.mgf", "--structures", "none")
+    assert result.exit_code == 3
+    assert "nowhere.mgf" in result.stderr
+
+
 def test_where_takes_some_and_counts_the_rest(cli, query, library):
     query.write_text(CAFFEINE.format(extra="") + CAFFEINE.format(extra="").replace("1+", "1-"))
     result = cli("identify", query, "--library", library, "--where", "polarity=positive")
