@@ -62,7 +62,8 @@ def install_plugin(site: Path) -> Callable[..., None]:
 
     def install(name: str, value: str, package: str = "", version: str = "1.0") -> None:
         package = package or f"test-{name}"
-        folder = site / f"{package}-{version}.dist-info"
+        # the name ends at the first "-": with one inside it would be taken for spectrakit itself
+        folder = site / f"{package.replace('-', '_')}-{version}.dist-info"
         folder.mkdir()
         about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
         (folder / "METADATA").write_text(about)
