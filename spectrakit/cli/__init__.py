@@ -4,6 +4,7 @@ The root help comes from the table below, so that it imports no verb; a test com
 table with the verbs' own docstrings.
 """
 
+import sys
 from collections.abc import Iterator, MutableMapping
 from functools import cache
 from typing import Annotated, Any
@@ -108,17 +109,12 @@ class Root(TyperGroup):
                 formatter.write_dl(list(verbs.items()))
 
 
-_ROOT_SETTINGS: dict[str, Any] = {**_SETTINGS, "add_completion": True}
-app = typer.Typer(cls=Root, no_args_is_help=True, **_ROOT_SETTINGS)
-
-
 def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"spectrakit {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_show_version)
@@ -127,10 +123,29 @@ def root(
     """Mass, NMR and vibrational spectra: convert, identify, search libraries, offline."""
 
 
+def root_command(argv: list[str]) -> typer.Typer:
+    """Return the root for a command line.
+
+    Where a verb comes first no option of the root can be meant, and its help and completion
+    options are left out: checking their missing values would import pydantic, which is most of
+    the time that the verb's own help takes.
+    """
+    verb_first = bool(argv) and argv[0] in {*_Verbs(), *UNLISTED}
+    own: dict[str, Any] = {
+        **_SETTINGS,
+        "add_completion": not verb_first,
+        "add_help_option": not verb_first,
+    }
+    app = typer.Typer(cls=Root, no_args_is_help=True, **own)
+    app.callback()(root)
+    return app
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     state["debug"] = False
     try:
+        app = root_command(sys.argv[1:] if argv is None else argv)
         app(args=argv, prog_name="spectrakit")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
