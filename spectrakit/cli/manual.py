@@ -13,8 +13,8 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit identify sample.mgf --search analogue --fdr 0.05",
     ],
     "pretrain": [
-        "spectrakit pretrain -m NAME --help",
-        "spectrakit pretrain -m NAME -s steps=1000 library.h5 -o run1",
+        "spectrakit pretrain -m kernelfp --help",
+        "spectrakit pretrain library.h5 -m kernelfp -s ridge=0.3 -o run1",
         "spectrakit pretrain --resume run1",
     ],
     "distill": [
