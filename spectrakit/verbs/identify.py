@@ -36,7 +36,6 @@ class FileHits:
 
     account: InputAccount
     records: list[dict[str, Any]]
-    about: list[dict[str, Any]]
 
 
 def identify_file(
@@ -65,7 +64,7 @@ def identify_file(
     if centroid.count:
         account.treated["profile spectra centroided"] = centroid.count
     set_q_values(rows)
-    return FileHits(account, [hit.record() for hit in _within(rows, fdr)], engine.about)
+    return FileHits(account, [hit.record() for hit in _within(rows, fdr)])
 
 
 def _within(rows: list[Hit], fdr: float | None) -> Iterator[Hit]:
