@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError
+from spectrakit.search.molecular_fingerprints import BLOCKS, clusters, fingerprints
 from spectrakit_kernelfp import kernel
 from spectrakit_kernelfp.features import (
     KINDS,
@@ -21,7 +22,6 @@ from spectrakit_kernelfp.features import (
     merge,
     normalise,
 )
-from spectrakit_kernelfp.fingerprints import BLOCKS, clusters, fingerprints
 from spectrakit_kernelfp.latent import Basis, enough, fit_basis, project
 from spectrakit_kernelfp.scoring import block_scores, standardise
 

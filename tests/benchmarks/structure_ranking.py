@@ -27,12 +27,12 @@ from _ranking import (
 )
 from _retrieval import ranks, summary
 from spectrakit_kernelfp.data import training_set
-from spectrakit_kernelfp.fingerprints import fingerprints
 from spectrakit_kernelfp.model import fit, held_out_weights
 from spectrakit_kernelfp.scoring import block_scores, fit_logit, merit, probabilities, standardise
 from structure_retrieval import structure_only
 
 from spectrakit.search.fragment_model import FITTED
+from spectrakit.search.molecular_fingerprints import fingerprints
 
 
 class Ranker:

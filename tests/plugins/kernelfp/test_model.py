@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from spectrakit_kernelfp.data import measurement, neutral_mass, training_set
 from spectrakit_kernelfp.features import Measurement, merge
-from spectrakit_kernelfp.fingerprints import N_BITS, clusters, fingerprints
 from spectrakit_kernelfp.model import fit, held_out_weights, load, save
 from spectrakit_kernelfp.scoring import block_scores, merit
 
 from spectrakit.errors import InputError, MismatchError
+from spectrakit.search.molecular_fingerprints import N_BITS, clusters, fingerprints
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
 from spectrakit.store import StoreWriter
 

@@ -1,4 +1,4 @@
-"""What is predicted of a molecule: fingerprints of its structure, side by side as blocks of bits.
+"""What models predict of a molecule: fingerprints of its structure, side by side as blocks of bits.
 
 Three kinds that fail differently: circular neighbourhoods (what a fragment is), atom pairs with
 counts (how far apart things are) and paths (how they hang together). MACCS keys, feature
@@ -27,6 +27,7 @@ class Block:
         return slice(self.start, self.stop)
 
 
+NAME = "spectrakit-1"  # what bundles call these bits; another choice of bits is another name
 _SIZES = {"morgan": 16384, "pairs": 4096, "paths": 4096}
 
 
