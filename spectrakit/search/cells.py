@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spectrakit.search.unit_vectors import Held, Singles, held, products, scale_of
 
-Rows = NDArray[np.int64]
+Rows = NDArray[np.integer[Any]]
 
 REACH = 0.105  # of cosine; recall@10 of 0.96 on 10^6 embeddings of spectra
 SPREADS = 0.4  # what lies this many spreads above the mean is the best to expect of a cell
@@ -63,9 +63,7 @@ class Cells:
         spread = np.sqrt(np.maximum(1.0 - (mean**2).sum(axis=1), 0.0))
         return cls(start, held(mean, unit=False), spread.astype(np.float32)), order
 
-    def visits(
-        self, queries: Singles, top: int, reach: float
-    ) -> tuple[NDArray[np.bool_], Rows]:
+    def visits(self, queries: Singles, top: int, reach: float) -> tuple[NDArray[np.bool_], Rows]:
         """Return which cells each of (m, d) held queries looks into, and the most promising.
 
         A query whose cells hold fewer than ``top`` vectors looks into all.
@@ -81,6 +79,7 @@ class Cells:
         few = np.diff(self.start).astype(np.float32) @ seen.astype(np.float32) < top
         seen[:, few] = True
         return seen, home
+
 
 def _centres(vectors: Held, n_cells: int, seed: int) -> Held:
     """(n_cells, d) int16 unit centres by spherical k-means on a sample."""

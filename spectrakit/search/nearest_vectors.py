@@ -7,7 +7,6 @@ Both take the same steps: a first look at part of the vectors gives each query a
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrakit.search.cells import Cells, Rows
 from spectrakit.search.unit_vectors import LARGEST, Held, Singles, products
@@ -123,7 +122,7 @@ def best_of(parts: list[Found], top: int) -> Found:
     return Found(found.query[order], found.place[order], found.product[order])
 
 
-def places_of(order: NDArray[np.int64]) -> NDArray[np.int64]:
+def places_of(order: Rows) -> Rows:
     """Return the inverse of an order: where each of the things sorted now lies."""
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
