@@ -22,7 +22,7 @@ from spectrakit.search.learned import LearnedScorer, Singles, unit_vectors
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.precursor_search import adducts_agree
 from spectrakit.search.prepared import Queries
-from spectrakit.search.settings import SearchSettings
+from spectrakit.search.settings import SearchMode, SearchSettings
 from spectrakit.search.similarity import score_pairs
 from spectrakit.search.unit_vectors import Held, held
 from spectrakit.spectrum import FloatArray
@@ -129,23 +129,27 @@ def embedding_candidates(
 
 
 def with_candidates(
-    matches: Matches,
-    proposed: Neighbours,
+    embedded: Embedded,
     library: SpectralIndex,
     queries: Queries,
+    matches: Matches,
     settings: SearchSettings,
 ) -> Matches:
-    """Return matches and the proposed spectra, all scored exactly, best first in each query.
+    """Return the matches of a search and what the vectors propose, best first in each query.
 
-    Proposed spectra below ``settings.min_score`` or with fewer than ``min_matched_peaks``
-    matching peaks are left out.
+    All are scored alike. Proposed are ``CANDIDATES`` spectra where the search has no precursor
+    window; those below ``settings.min_score`` or with fewer than ``min_matched_peaks`` matching
+    peaks are left out. In precursor mode the matches are complete and come back as they are.
     """
+    if settings.mode is SearchMode.PRECURSOR or not CANDIDATES:
+        return matches
+    proposed = embedding_candidates(embedded, library, queries)
     n = np.int64(len(library))
     fresh = np.setdiff1d(proposed.query * n + proposed.row, matches.query * n + matches.row)
     query, row = np.divmod(fresh, n)
     scores = score_pairs(
         queries.spectra,
-        library.spectra,
+        library.merged_for(settings.fragment_tolerance).spectra,
         query,
         row,
         method=settings.effective_method(),
