@@ -1,0 +1,120 @@
+"""The molecule encoder that is linear in the fingerprint: its leading directions, block by block.
+
+A molecule's coordinates are its centred bits on the leading principal directions of the training
+molecules, so that the distance of a predicted point from them is the squared error of all bits at
+once. A candidate with bits b is encoded as V' b / sqrt(|b|) in each block: the inner product with
+a predicted point is what the spectrum says of its bits beyond what is usual, without favour to
+large molecules.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from spectrakit.search.molecular_fingerprints import BLOCKS
+
+Singles = NDArray[np.float32]
+
+
+def enough(n: int, most: int) -> int:
+    """Return how many of ``n`` molecules must show something for it to be learned."""
+    return max(1, min(most, n // 100))
+
+
+def principal(bits: Any, dimension: int, seed: int) -> tuple[Singles, Singles]:
+    """Return (n_bits, d) orthonormal directions and (n_bits,) means of (n, n_bits) CSR bits.
+
+    Source: Halko, Martinsson & Tropp 2011, algorithm 4.4, on bits that are never made dense.
+    """
+    n, m = bits.shape
+    mean = np.asarray(bits.mean(axis=0), np.float32).ravel()
+
+    def forward(x: Singles) -> Singles:
+        return bits @ x - (mean @ x)[None]
+
+    def back(y: Singles) -> Singles:
+        return bits.T @ y - np.outer(mean, y.sum(axis=0))
+
+    random = np.random.default_rng(seed)
+    some = min(dimension + 32, n, m)
+    start = random.standard_normal((m, some)).astype(np.float32)
+    basis = np.linalg.qr(forward(start))[0]
+    for _ in range(2):
+        basis = np.linalg.qr(forward(back(basis)))[0]
+    vectors = np.linalg.svd(back(basis).T, full_matrices=False)[2][:dimension]
+    found = np.zeros((m, dimension), np.float32)
+    found[:, : len(vectors)] = vectors.T
+    return found, mean
+
+
+class FingerprintEncoder(nn.Module):
+    """Bits -> (m, blocks, d); ``sizes``: how many bits of each block enough molecules show."""
+
+    def __init__(self, sizes: Sequence[int], dimension: int) -> None:
+        super().__init__()
+        self.edges = [0, *np.cumsum(sizes).tolist()]
+        n_kept = self.edges[-1]
+        self.register_buffer("kept", torch.zeros(n_kept, dtype=torch.int64))
+        self.register_buffer("mean", torch.zeros(n_kept))
+        self.directions = nn.Parameter(torch.zeros(n_kept, dimension))
+
+    def forward(self, fingerprint: torch.Tensor) -> torch.Tensor:
+        """(m, N_BITS) float32 of zeros and ones -> (m, blocks, d)."""
+        bits = fingerprint[:, self.kept]
+        parts: list[torch.Tensor] = []
+        for start, stop in pairwise(self.edges):
+            own = bits[:, start:stop]
+            size = own.sum(1, keepdim=True).clamp(min=1.0).sqrt()
+            parts.append(own @ self.directions[start:stop] / size)
+        return torch.stack(parts, 1)
+
+    def coordinates(self, bits: Any) -> Singles:
+        """Return (m, d) of centred (m, N_BITS) CSR bits: what a spectrum is to be taken to."""
+        directions = self.directions.detach().cpu().numpy()
+        own = bits[:, self.kept.cpu().numpy()]
+        return (own @ directions - self.mean.cpu().numpy() @ directions).astype(np.float32)
+
+    def encode(self, bits: Any) -> Singles:
+        """Return (m, blocks, d) of (m, N_BITS) CSR bits, as ``forward`` does, none made dense."""
+        directions = self.directions.detach().cpu().numpy()
+        own = bits[:, self.kept.cpu().numpy()]
+        parts: list[Singles] = []
+        for start, stop in pairwise(self.edges):
+            block = own[:, start:stop]
+            size = np.sqrt(np.maximum(np.asarray(block.sum(axis=1)).ravel(), 1.0))
+            parts.append((block @ directions[start:stop]) / size[:, None])
+        return np.stack(parts, 1).astype(np.float32)
+
+
+def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
+    """Return the encoder whose directions are those of the training molecules' bits."""
+    shown = np.asarray(bits.sum(axis=0)).ravel()
+    kept = np.flatnonzero(shown >= enough(bits.shape[0], 8))
+    directions, mean = principal(bits[:, kept].tocsr(), dimension, seed)
+    sizes = [int(np.sum((kept >= b.start) & (kept < b.stop))) for b in BLOCKS]
+    encoder = FingerprintEncoder(sizes, dimension)
+    encoder.kept.copy_(torch.from_numpy(kept))
+    encoder.mean.copy_(torch.from_numpy(mean))
+    encoder.directions.data.copy_(torch.from_numpy(directions))
+    return encoder
+
+
+def evidence(
+    spectrum: Singles, molecules: Singles, weights: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return (m,) log-odds of candidates, up to a constant: standardised blocks, weighted.
+
+    Args:
+        spectrum: (d,) or (blocks, d).
+        molecules: (m, blocks, d).
+        weights: of each block, log-odds per standard deviation.
+    """
+    scores = np.einsum("mbd,bd->mb", molecules, np.broadcast_to(spectrum, molecules.shape[1:]))
+    centred = scores.astype(np.float64) - scores.mean(axis=0)
+    spread = centred.std(axis=0)
+    return (centred / np.where(spread > 1e-9, spread, np.inf)) @ np.asarray(weights, np.float64)
