@@ -20,6 +20,9 @@ from spectrakit.search.molecular_fingerprints import BLOCKS
 
 Singles = NDArray[np.float32]
 
+# log-odds per standard deviation of each block's score, on molecules held out by kernelfp
+BLOCK_WEIGHTS = (0.63, 0.55, 0.22)
+
 
 def enough(n: int, most: int) -> int:
     """Return how many of ``n`` molecules must show something for it to be learned."""
@@ -53,7 +56,7 @@ def principal(bits: Any, dimension: int, seed: int) -> tuple[Singles, Singles]:
 
 
 class FingerprintEncoder(nn.Module):
-    """Bits -> (m, blocks, d); ``sizes``: how many bits of each block enough molecules show."""
+    """Bits -> (m, 1, d); ``sizes``: how many bits of each block enough molecules show."""
 
     def __init__(self, sizes: Sequence[int], dimension: int) -> None:
         super().__init__()
@@ -61,17 +64,18 @@ class FingerprintEncoder(nn.Module):
         n_kept = self.edges[-1]
         self.register_buffer("kept", torch.zeros(n_kept, dtype=torch.int64))
         self.register_buffer("mean", torch.zeros(n_kept))
+        self.register_buffer("scale", torch.ones(len(sizes)))  # of each block
         self.directions = nn.Parameter(torch.zeros(n_kept, dimension))
 
     def forward(self, fingerprint: torch.Tensor) -> torch.Tensor:
-        """(m, N_BITS) float32 of zeros and ones -> (m, blocks, d)."""
+        """(m, N_BITS) float32 of zeros and ones -> (m, 1, d)."""
         bits = fingerprint[:, self.kept]
-        parts: list[torch.Tensor] = []
-        for start, stop in pairwise(self.edges):
+        scaled: list[torch.Tensor] = []
+        for number, (start, stop) in enumerate(pairwise(self.edges)):
             own = bits[:, start:stop]
             size = own.sum(1, keepdim=True).clamp(min=1.0).sqrt()
-            parts.append(own @ self.directions[start:stop] / size)
-        return torch.stack(parts, 1)
+            scaled.append(own * (self.scale[number] / size))
+        return (torch.cat(scaled, 1) @ self.directions).unsqueeze(1)
 
     def coordinates(self, bits: Any) -> Singles:
         """Return (m, d) of centred (m, N_BITS) CSR bits: what a spectrum is to be taken to."""
@@ -80,15 +84,20 @@ class FingerprintEncoder(nn.Module):
         return (own @ directions - self.mean.cpu().numpy() @ directions).astype(np.float32)
 
     def encode(self, bits: Any) -> Singles:
-        """Return (m, blocks, d) of (m, N_BITS) CSR bits, as ``forward`` does, none made dense."""
+        """Return (m, d) of (m, N_BITS) CSR bits, as ``forward`` does, none made dense."""
+        scale = self.scale.cpu().numpy()
+        return sum(s * one for s, one in zip(scale, self.blocks(bits), strict=True))
+
+    def blocks(self, bits: Any) -> list[Singles]:
+        """Return (m, d) of each block, not scaled."""
         directions = self.directions.detach().cpu().numpy()
         own = bits[:, self.kept.cpu().numpy()]
         parts: list[Singles] = []
         for start, stop in pairwise(self.edges):
             block = own[:, start:stop]
             size = np.sqrt(np.maximum(np.asarray(block.sum(axis=1)).ravel(), 1.0))
-            parts.append((block @ directions[start:stop]) / size[:, None])
-        return np.stack(parts, 1).astype(np.float32)
+            parts.append(((block @ directions[start:stop]) / size[:, None]).astype(np.float32))
+        return parts
 
 
 def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
@@ -96,25 +105,21 @@ def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
     shown = np.asarray(bits.sum(axis=0)).ravel()
     kept = np.flatnonzero(shown >= enough(bits.shape[0], 8))
     directions, mean = principal(bits[:, kept].tocsr(), dimension, seed)
-    sizes = [int(np.sum((kept >= b.start) & (kept < b.stop))) for b in BLOCKS]
+    sizes = [int(np.sum((kept >= block.start) & (kept < block.stop))) for block in BLOCKS]
     encoder = FingerprintEncoder(sizes, dimension)
     encoder.kept.copy_(torch.from_numpy(kept))
     encoder.mean.copy_(torch.from_numpy(mean))
     encoder.directions.data.copy_(torch.from_numpy(directions))
+    spread = [
+        float(np.sqrt(np.square(one - one.mean(0)).sum(1).mean())) for one in encoder.blocks(bits)
+    ]
+    for number, (weight, one) in enumerate(zip(BLOCK_WEIGHTS, spread, strict=True)):
+        encoder.scale[number] = weight / one if one > 0 else 0.0
     return encoder
 
 
-def evidence(
-    spectrum: Singles, molecules: Singles, weights: Sequence[float]
-) -> NDArray[np.float64]:
-    """Return (m,) log-odds of candidates, up to a constant: standardised blocks, weighted.
-
-    Args:
-        spectrum: (d,) or (blocks, d).
-        molecules: (m, blocks, d).
-        weights: of each block, log-odds per standard deviation.
-    """
-    scores = np.einsum("mbd,bd->mb", molecules, np.broadcast_to(spectrum, molecules.shape[1:]))
-    centred = scores.astype(np.float64) - scores.mean(axis=0)
-    spread = centred.std(axis=0)
-    return (centred / np.where(spread > 1e-9, spread, np.inf)) @ np.asarray(weights, np.float64)
+def standardised(scores: Singles) -> NDArray[np.float64]:
+    """Return (m,) scores of one list at mean 0 and standard deviation 1; a constant list is 0."""
+    centred = np.asarray(scores, np.float64) - scores.mean() if len(scores) else scores
+    spread = float(centred.std()) if len(scores) else 0.0
+    return centred / spread if spread > 1e-9 else np.zeros(len(scores))

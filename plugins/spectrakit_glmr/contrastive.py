@@ -22,7 +22,7 @@ from torch.nn import functional
 from spectrakit.train.data import PeakBatch
 from spectrakit.train.distributed import gather_with_grad, own_rows
 from spectrakit.train.order import BatchOrder
-from spectrakit_glmr.dual import DualEncoder, block_scale, combined, embed
+from spectrakit_glmr.dual import DualEncoder, embed
 from spectrakit_glmr.pool import SameMass
 from spectrakit_glmr.spectra import Measured
 
@@ -186,7 +186,7 @@ def judge(
     Args:
         held_out: spectra.
         coordinates: (m, d) of their molecules.
-        encoded: (m, blocks, d) of their molecules.
+        encoded: (m, d) of their molecules.
         nearest: candidates of each beside itself.
     """
     from spectrakit_glmr.spectra import neutral_mass
@@ -194,7 +194,6 @@ def judge(
     groups = np.arange(len(held_out), dtype=np.int64)
     molecule = held_out.molecule_of(groups)
     seen = np.unique(molecule)
-    scored = combined(encoded, block_scale(encoded))
     mass = np.array([neutral_mass(text) for text in held_out.smiles])
     others = [seen[seen != one] for one in seen]
     near = [
@@ -209,7 +208,7 @@ def judge(
         cosine = (total * coordinates).sum(1) / np.where(norm > 0, norm, np.inf)
         first = 0
         for one, listed in zip(seen, near, strict=True):
-            scores = scored[listed] @ total[one]
+            scores = encoded[listed] @ total[one]
             first += int((scores >= scores[0]).sum() == 1)
         share = first / len(seen)
         return {"loss": 1 - float(cosine[seen].mean()), "recall": share}

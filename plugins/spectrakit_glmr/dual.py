@@ -9,15 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from spectrakit.search.molecular_fingerprints import BLOCKS, NAME
+from spectrakit.search.molecular_fingerprints import NAME
 from spectrakit.train.data import PeakBatch
 from spectrakit_glmr.basis import FingerprintEncoder, enough, fit_basis
 from spectrakit_glmr.encoder import EncoderConfig, SpectrumEncoder
 from spectrakit_glmr.features import KINDS, directions, vocabulary
 from spectrakit_glmr.spectra import Measured
 
-# conditional logit on held-out molecules, log-odds per standard deviation of each block
-BLOCK_WEIGHTS = (0.63, 0.55, 0.22)
 LEAST_MOLECULES = 4  # that show a bin for it to have a row
 
 
@@ -128,14 +126,3 @@ def embed(model: DualEncoder, measured: Measured, groups: NDArray[np.int64]) -> 
         for at in range(0, len(groups), 256)
     ]
     return np.concatenate(parts) if parts else np.empty((0, model.config.encoder.dimension), "f4")
-
-
-def block_scale(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (blocks,): the weight of each block over its spread among (m, blocks, d) molecules."""
-    spread = np.sqrt(np.square(encoded - encoded.mean(0)).sum(-1).mean(0)) + 1e-9
-    return np.asarray(BLOCK_WEIGHTS[: len(BLOCKS)], np.float32) / spread
-
-
-def combined(encoded: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (m, d): the blocks of (m, blocks, d) molecules added by ``block_scale``."""
-    return np.einsum("mbd,b->md", encoded, scale).astype(np.float32)

@@ -36,7 +36,11 @@ class Vocabulary:
 
 
 def masses(
-    kind: int, mz: torch.Tensor, intensity: torch.Tensor, mask: torch.Tensor, precursor: torch.Tensor
+    kind: int,
+    mz: torch.Tensor,
+    intensity: torch.Tensor,
+    mask: torch.Tensor,
+    precursor: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the masses (Da) of one kind and what they weigh; 0 where there is none.
 

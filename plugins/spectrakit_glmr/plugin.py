@@ -30,9 +30,7 @@ class PretrainOptions:
     latent: int = option(192, "Width of each table of peaks, losses and differences.", low=2)
     hidden: int = option(2048, "Pairs of projections that are multiplied.", low=1)
     members: int = option(1, "Heads that are averaged.", low=1)
-    initial: str = option(
-        "directions", "How the tables begin.", choices=("directions", "random")
-    )
+    initial: str = option("directions", "How the tables begin.", choices=("directions", "random"))
     embeddings: str = option(
         "frozen", "Whether the tables are trained.", choices=("frozen", "learned")
     )
@@ -60,14 +58,22 @@ class PretrainOptions:
     candidates: int = option(16, "Candidates that the generator reads.", low=1)
 
 
+@dataclass(frozen=True, slots=True)
+class DistillOptions:
+    """What `distill` can be told."""
+
+    name: str = option("glmr", "Name of the bundle.")
+    version: str = option("1.0", "Version of the bundle.")
+    licence: str = option("", "Licence of the bundle: that of the data allows it or not.")
+
+
 plugin = Plugin(
     name="glmr",
     summary="Retrieval of molecules from MS/MS: contrastive encoders, then a generator.",
     modalities=frozenset({"msms"}),
     actions={
-        "pretrain": Action(
-            "spectrakit_glmr.pretrain:run", PretrainOptions, needs=("structure",)
-        ),
+        "pretrain": Action("spectrakit_glmr.pretrain:run", PretrainOptions, needs=("structure",)),
+        "distill": Action("spectrakit_glmr.distill:run", DistillOptions, needs=("structure",)),
     },
     requires=("train",),
 )

@@ -8,14 +8,14 @@ import torch
 
 from spectrakit.log import say
 from spectrakit.plugin import Job
-from spectrakit.spectrum import Molecule
 from spectrakit.search.molecular_fingerprints import fingerprints
+from spectrakit.spectrum import Molecule
 from spectrakit.train.checkpoint import Maker
 from spectrakit.train.distributed import own_device
 from spectrakit.train.loop import fit
 from spectrakit.train.plan import Plan
 from spectrakit_glmr.contrastive import PairBatches, Weights, judge, loss_of
-from spectrakit_glmr.dual import DualEncoder, block_scale, build, combined
+from spectrakit_glmr.dual import DualEncoder, build
 from spectrakit_glmr.plugin import PretrainOptions, plugin
 from spectrakit_glmr.pool import same_mass
 from spectrakit_glmr.spectra import Measured, measured
@@ -90,12 +90,10 @@ def contrastive(job: Job, options: PretrainOptions) -> DualEncoder:
         options.regression, options.contrast, options.perturbed, options.fingerprint, options.cosine
     )
     encode = model.molecule.encode
-    scored = encode(bits)
-    scale = block_scale(scored)
     loss = loss_of(
         model.molecule.coordinates(bits),
-        combined(scored, scale),
-        combined(encode(pool.bits), scale),
+        encode(bits),
+        encode(pool.bits),
         weights,
         own_device(job.device),
     )
