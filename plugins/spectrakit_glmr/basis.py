@@ -85,19 +85,28 @@ class FingerprintEncoder(nn.Module):
 
     def encode(self, bits: Any) -> Singles:
         """Return (m, d) of (m, N_BITS) CSR bits, as ``forward`` does, none made dense."""
-        scale = self.scale.cpu().numpy()
-        return sum(s * one for s, one in zip(scale, self.blocks(bits), strict=True))
+        return np.asarray(self.scaled(bits) @ self.directions.detach().cpu().numpy(), np.float32)
 
-    def blocks(self, bits: Any) -> list[Singles]:
-        """Return (m, d) of each block, not scaled."""
-        directions = self.directions.detach().cpu().numpy()
+    def scaled(self, bits: Any) -> Any:
+        """Return (m, kept) CSR: each bit times its block's scale over the root of their number."""
+        import scipy.sparse as sp
+
         own = bits[:, self.kept.cpu().numpy()]
-        parts: list[Singles] = []
-        for start, stop in pairwise(self.edges):
-            block = own[:, start:stop]
-            size = np.sqrt(np.maximum(np.asarray(block.sum(axis=1)).ravel(), 1.0))
-            parts.append(((block @ directions[start:stop]) / size[:, None]).astype(np.float32))
-        return parts
+        return sp.hstack(
+            [
+                sp.diags_array(scale / root_sizes(own[:, start:stop])) @ own[:, start:stop]
+                for scale, (start, stop) in zip(
+                    self.scale.tolist(), pairwise(self.edges), strict=True
+                )
+            ],
+            format="csr",
+            dtype=np.float32,
+        )
+
+
+def root_sizes(block: Any) -> Singles:
+    """Return (m,) the square root of how many bits are set, at least 1."""
+    return np.sqrt(np.maximum(np.asarray(block.sum(axis=1)).ravel(), 1.0))
 
 
 def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
@@ -110,11 +119,14 @@ def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
     encoder.kept.copy_(torch.from_numpy(kept))
     encoder.mean.copy_(torch.from_numpy(mean))
     encoder.directions.data.copy_(torch.from_numpy(directions))
-    spread = [
-        float(np.sqrt(np.square(one - one.mean(0)).sum(1).mean())) for one in encoder.blocks(bits)
-    ]
-    for number, (weight, one) in enumerate(zip(BLOCK_WEIGHTS, spread, strict=True)):
-        encoder.scale[number] = weight / one if one > 0 else 0.0
+    scales: list[float] = []
+    for number, weight in enumerate(BLOCK_WEIGHTS):
+        encoder.scale.zero_()
+        encoder.scale[number] = 1.0
+        alone = encoder.encode(bits)
+        spread = float(np.sqrt(np.square(alone - alone.mean(0)).sum(1).mean()))
+        scales.append(weight / spread if spread > 0 else 0.0)
+    encoder.scale.copy_(torch.tensor(scales))
     return encoder
 
 

@@ -13,10 +13,10 @@ from spectrakit.bundle import Step, write_bundle
 from spectrakit.errors import MismatchError
 from spectrakit.plugin import Job
 from spectrakit.search.molecular_fingerprints import NAME, fingerprints
-from spectrakit.train.checkpoint import load_weights, trained
 from spectrakit.train.export import export_graph
 from spectrakit_glmr.basis import standardised
-from spectrakit_glmr.dual import DualConfig, DualEncoder, embed
+from spectrakit_glmr.dual import DualEncoder, embed_molecules
+from spectrakit_glmr.load import load_dual
 from spectrakit_glmr.plugin import DistillOptions, plugin
 from spectrakit_glmr.pool import same_mass
 from spectrakit_glmr.spectra import PRECURSOR, STEPS, Measured, measured
@@ -43,30 +43,12 @@ class SpectrumGraph(nn.Module):
         return self.encoder(mz, intensity, mask, precursor).unsqueeze(1)
 
 
-def load(run: Path) -> DualEncoder:
-    """Return the encoders of a run of stage 1, or of what was adapted from it.
-
-    Raises:
-        MismatchError: the run holds another stage, or no checkpoint.
-    """
-    folder, checkpoint, which = trained(run)
-    stage = checkpoint.maker.architecture.get("stage")
-    if stage != "contrastive":
-        raise MismatchError(
-            f"{run}: holds stage '{stage}', and the encoders of stage 'contrastive' are needed.",
-            hint="Give -m the run of `spectrakit pretrain -m glmr -s stage=contrastive`.",
-        )
-    model = DualEncoder(DualConfig.from_json(checkpoint.maker.architecture))
-    load_weights(folder, model, checkpoint, which)
-    return model.eval()
-
-
 def run(job: Job, options: DistillOptions) -> Path:
     """Export the model of the parent run and return the bundle."""
     if job.parent is None:
         raise MismatchError("distill needs a trained model.", hint="Give -m the run of pretrain.")
     torch.manual_seed(job.seed)
-    model = load(job.parent)
+    model = load_dual(job.parent)
     train = measured(job.train)
     return write(job, model, train, options)
 
@@ -147,19 +129,17 @@ def held_out_lists(job: Job, model: DualEncoder, train: Measured) -> Lists:
     others = (molecule for data in (job.train, job.valid) for molecule in known_molecules(data))
     pool = same_mass(held_out, bits, others, job.seed)
     encoded, own = model.molecule.encode(pool.bits), model.molecule.encode(bits)
-    groups = np.arange(len(held_out), dtype=np.int64)
-    molecule = held_out.molecule_of(groups)
-    total = np.zeros_like(own)
-    np.add.at(total, molecule, embed(model, held_out, groups))
-    queries = [one for one in np.unique(molecule).tolist() if pool.start[one + 1] > pool.start[one]]
+    seen, answers = embed_molecules(model, held_out)
+    asked = [(one, row) for row, one in enumerate(seen.tolist())
+             if pool.start[one + 1] > pool.start[one]]  # fmt: skip
     scores = [
         standardised(
             np.vstack([own[one], encoded[pool.rows[pool.start[one] : pool.start[one + 1]]]])
-            @ total[one]
+            @ answers[row]
         )
-        for one in queries
+        for one, row in asked
     ]
-    return Lists(np.array(queries, np.int64), scores)
+    return Lists(np.array([one for one, _ in asked], np.int64), scores)
 
 
 def known_molecules(data: Any) -> Any:

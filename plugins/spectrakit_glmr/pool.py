@@ -1,13 +1,13 @@
 """Molecules of the same mass as the training molecules: the negatives without which mass is all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.search.molecular_fingerprints import fingerprints
+from spectrakit.search.molecular_fingerprints import N_BITS, fingerprints
 from spectrakit.spectrum import Molecule
 from spectrakit_glmr.spectra import Measured, neutral_mass
 
@@ -21,13 +21,23 @@ class SameMass:
 
     Attributes:
         bits: (p, N_BITS) CSR of the pool.
+        smiles: (p,) of the pool.
         start: (m + 1,) int64: where the rows of each training molecule begin in ``rows``.
         rows: int64 rows of the pool.
     """
 
     bits: Any
+    smiles: Sequence[str]
     start: NDArray[np.int64]
     rows: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, n: int) -> Self:
+        """Return a pool in which ``n`` training molecules find nothing."""
+        import scipy.sparse as sp
+
+        nothing = np.empty(0, np.int64)
+        return cls(sp.csr_matrix((0, N_BITS), dtype=np.float32), (), np.zeros(n + 1, "i8"), nothing)
 
     def draw(
         self, molecule: NDArray[np.int64], k: int, random: np.random.Generator
@@ -86,4 +96,5 @@ def same_mass(
     extra = [smiles[row - len(mass)] for row in used.tolist() if row >= len(mass)]
     bits = sp.vstack([own_bits[used[used < len(mass)]], fingerprints(extra)[0]]).tocsr()
     start = np.concatenate([[0], np.cumsum([len(one) for one in chosen])]).astype(np.int64)
-    return SameMass(bits, start, place.astype(np.int64))
+    whole = [*(measured.smiles[row] for row in used[used < len(mass)].tolist()), *extra]
+    return SameMass(bits, whole, start, place.astype(np.int64))
