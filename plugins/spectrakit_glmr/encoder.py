@@ -24,7 +24,10 @@ from spectrakit_glmr.features import KINDS, BinFeatures
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """What a spectrum encoder is built from; ``n_rows`` of each kind's table come from the data."""
+    """What a spectrum encoder is built from; ``n_rows`` of each kind's table come from the data.
+
+    ``adapter`` and ``lora`` are ranks of what ``adapt`` adds; 0: nothing.
+    """
 
     n_rows: tuple[int, ...]
     latent: int = 192
@@ -36,6 +39,8 @@ class EncoderConfig:
     heads: int = 4
     peak_dropout: float = 0.1
     dropout: float = 0.1
+    adapter: int = 0
+    lora: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -61,6 +66,9 @@ class SpectrumEncoder(nn.Module):
         self.polarity = nn.Parameter(torch.zeros(2, inner))
         self.members = nn.ModuleList(Product(config, inner) for _ in range(config.members))
         self.deep = PeakTransformer(config) if config.layers else None
+        if config.adapter:
+            self.adapt_in = Adapter(inner, config.adapter)
+            self.adapt_out = Adapter(config.dimension, config.adapter)
         for table in self.tables:
             nn.init.normal_(table.weight, std=config.latent**-0.5)
 
@@ -99,12 +107,42 @@ class SpectrumEncoder(nn.Module):
             precursor: (n, 4) float32: m/z, polarity, charge, energy; NaN where missing.
         """
         spectrum = self.wide(mz, intensity, mask, precursor) * math.sqrt(self.config.latent)
+        if self.config.adapter:
+            spectrum = self.adapt_in(spectrum)
         positive = (precursor[:, 1] > 0).to(spectrum.dtype).unsqueeze(1)  # NaN counts as negative
         sign = positive * self.polarity[0] + (1 - positive) * self.polarity[1]
         answer = torch.stack([one(spectrum, sign) for one in self.members]).mean(0)
         if self.deep is not None:
             answer = answer + self.deep(mz, intensity, mask, precursor)[1]
-        return answer
+        return self.adapt_out(answer) if self.config.adapter else answer
+
+
+class Adapter(nn.Module):
+    """z + W_up relu(W_down z), W_up zero at the start (Houlsby et al. 2019)."""
+
+    def __init__(self, width: int, rank: int) -> None:
+        super().__init__()
+        self.down, self.up = nn.Linear(width, rank), nn.Linear(rank, width)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, state: torch.Tensor) -> torch.Tensor:
+        """(n, width) -> (n, width)."""
+        return state + self.up(functional.relu(self.down(state)))
+
+
+class LowRank(nn.Module):
+    """What is added to a linear map: B A x, B zero at the start (Hu et al. 2021)."""
+
+    def __init__(self, inner: int, outer: int, rank: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(inner, rank, bias=False)
+        self.up = nn.Linear(rank, outer, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, state: torch.Tensor) -> torch.Tensor:
+        """(n, inner) -> (n, outer)."""
+        return self.up(self.down(state))
 
 
 class Product(nn.Module):
@@ -112,19 +150,33 @@ class Product(nn.Module):
 
     def __init__(self, config: EncoderConfig, inner: int) -> None:
         super().__init__()
+        self.rank = config.lora
         self.line = nn.Linear(inner, config.dimension)
         self.left = nn.Linear(inner, config.hidden)
         self.right = nn.Linear(inner, config.hidden)
         self.out = nn.Linear(config.hidden, config.dimension, bias=False)
         self.dropout = nn.Dropout(config.dropout)
+        sizes = {
+            "line": (inner, config.dimension),
+            "left": (inner, config.hidden),
+            "right": (inner, config.hidden),
+            "out": (config.hidden, config.dimension),
+        }
+        self.low_rank = nn.ModuleDict(
+            {name: LowRank(*size, config.lora) for name, size in sizes.items() if config.lora}
+        )
         for layer in (self.line, self.out):
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.line.bias)
 
     def forward(self, spectrum: torch.Tensor, sign: torch.Tensor) -> torch.Tensor:
         """(n, inner) -> (n, d)."""
-        pair = self.left(spectrum) * self.right(spectrum + sign)
-        return self.line(spectrum) + self.out(self.dropout(pair))
+        pair = self._map("left", spectrum) * self._map("right", spectrum + sign)
+        return self._map("line", spectrum) + self._map("out", self.dropout(pair))
+
+    def _map(self, name: str, state: torch.Tensor) -> torch.Tensor:
+        whole = getattr(self, name)(state)
+        return whole + self.low_rank[name](state) if self.rank else whole
 
 
 class PeakTransformer(nn.Module):

@@ -59,6 +59,38 @@ class PretrainOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AdaptOptions:
+    """What `adapt` can be told."""
+
+    how: str = option(
+        "adapters", "Small modules added, low-rank changes, or every weight.",
+        choices=("adapters", "lora", "full"),
+    )  # fmt: skip
+    rank: int = option(0, "Width of what is added; 0: 64 for adapters, 8 for lora.", low=0)
+    steps: int = option(0, "Optimiser steps; 0: as many as epochs say.", low=0)
+    epochs: float = option(20.0, "Passes over the molecules.", low=0.01)
+    batch: int = option(64, "Molecules of a step.", low=2)
+    rate: float = option(1e-3, "Highest learning rate; take a tenth for full.", low=0.0)
+    decay: float = option(0.0, "Weight decay.", low=0.0)
+    average: float = option(0.99, "Decay of the moving average of the weights.", low=0.0, high=1.0)
+    contrast: float = option(0.1, "Weight of InfoNCE.", low=0.0)
+    licences: tuple[str, ...] = option(
+        (), "Learn only from spectra whose record states one of these licences; empty: all."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyOptions:
+    """What `identify` can be told."""
+
+    structures: str = option("hmdb", "Candidate structures: a name or the path of a list.")
+    precursor_tolerance: str = option("10ppm", "Of the candidates' masses.")
+    top: int = option(10, "Hits of each spectrum.", low=1)
+    fragments: bool = option(True, "Add the fragmenter's evidence.")
+    beams: int = option(4, "Texts a generator writes; only for a run of stage generator.", low=1)
+
+
+@dataclass(frozen=True, slots=True)
 class DistillOptions:
     """What `distill` can be told."""
 
@@ -73,6 +105,8 @@ plugin = Plugin(
     modalities=frozenset({"msms"}),
     actions={
         "pretrain": Action("spectrakit_glmr.pretrain:run", PretrainOptions, needs=("structure",)),
+        "adapt": Action("spectrakit_glmr.adapt:run", AdaptOptions, needs=("structure",)),
+        "identify": Action("spectrakit_glmr.identify:run", IdentifyOptions),
         "distill": Action("spectrakit_glmr.distill:run", DistillOptions, needs=("structure",)),
     },
     requires=("train",),
