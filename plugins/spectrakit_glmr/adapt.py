@@ -21,7 +21,7 @@ from spectrakit_glmr.dual import DualConfig, DualEncoder
 from spectrakit_glmr.load import load_dual
 from spectrakit_glmr.plugin import AdaptOptions, PretrainOptions
 from spectrakit_glmr.pool import SameMass, same_mass
-from spectrakit_glmr.stages import maker, plan_of, read, structures
+from spectrakit_glmr.stages import held_out, maker, plan_of, read, structures
 
 RANKS = {"adapters": 64, "lora": 8, "full": 0}
 NEGATIVES = 8
@@ -87,9 +87,9 @@ def run(job: Job, options: AdaptOptions) -> Path:
         model, train, bits, pool, Weights(contrast=options.contrast), own_device(job.device)
     )
     validate = None
-    if len(job.valid):
-        held_out = read(job.valid, told)
-        validate = judge(held_out, fingerprints(held_out.smiles)[0])
+    known = held_out(job, told)
+    if known is not None:
+        validate = judge(known, fingerprints(known.smiles)[0])
     plan = replace(plan_of(told, batches.order.steps_per_epoch), stage="adapt")
     fit(job, model, loss, batches, plan, maker(model.config.as_json()), validate=validate)
     return job.run.path

@@ -17,9 +17,11 @@ from spectrakit.train.export import export_graph
 from spectrakit_glmr.basis import standardised
 from spectrakit_glmr.dual import DualEncoder, embed_molecules
 from spectrakit_glmr.load import load_dual
-from spectrakit_glmr.plugin import DistillOptions, plugin
+from spectrakit_glmr.plugin import DistillOptions, PretrainOptions, plugin
 from spectrakit_glmr.pool import same_mass
 from spectrakit_glmr.spectra import PRECURSOR, STEPS, Measured, measured
+from spectrakit_glmr.stages import held_out as known_spectra
+from spectrakit_glmr.stages import known_molecules
 
 DEFAULT_WEIGHT = 1.3  # log-odds per standard deviation, where too little is held out to fit it
 LEAST_LISTS = 30
@@ -122,9 +124,9 @@ class Lists:
 
 def held_out_lists(job: Job, model: DualEncoder, train: Measured) -> Lists:
     """Return the scores of held-out molecules among all molecules at hand of the same mass."""
-    if not len(job.valid):
+    held_out = known_spectra(job, PretrainOptions())
+    if held_out is None:
         return Lists(np.empty(0, np.int64), [])
-    held_out = measured(job.valid)
     bits = fingerprints(held_out.smiles)[0]
     others = (molecule for data in (job.train, job.valid) for molecule in known_molecules(data))
     pool = same_mass(held_out, bits, others, job.seed)
@@ -140,15 +142,6 @@ def held_out_lists(job: Job, model: DualEncoder, train: Measured) -> Lists:
         for one, row in asked
     ]
     return Lists(np.array([one for one, _ in asked], np.int64), scores)
-
-
-def known_molecules(data: Any) -> Any:
-    """Yield every molecule of a data set, those of structure lists too."""
-    for part in data.parts:
-        for row in range(part.store.molecules.n):
-            yield part.store.molecule(row)
-    for part in data.structures:
-        yield from part
 
 
 def fit_weight(

@@ -63,6 +63,17 @@ def read(data: Any, options: PretrainOptions) -> Measured:
     return found
 
 
+def held_out(job: Job, options: PretrainOptions) -> Measured | None:
+    """Return the held-out spectra; None, and a word, where none can be judged by."""
+    if not len(job.valid):
+        return None
+    try:
+        return read(job.valid, options)
+    except MismatchError as error:
+        say(f"glmr: nothing is held out: {error}")
+        return None
+
+
 def molecules(job: Job, options: PretrainOptions) -> None:
     """Stage `molecules`: pretrain the SMILES encoder and decoder on structures alone."""
     smiles, refused = readable(known_molecules(job.train))
@@ -84,7 +95,7 @@ def molecules(job: Job, options: PretrainOptions) -> None:
         kept, model.tokenizer, share=options.masked, batch=options.batch,
         accumulate=options.accumulate, seed=job.seed, rank=job.rank, world=job.world,
     )  # fmt: skip
-    held_out = [
+    judged = [
         text
         for text in readable(known_molecules(job.valid))[0]
         if model.tokenizer.encode(text) is not None
@@ -92,14 +103,14 @@ def molecules(job: Job, options: PretrainOptions) -> None:
 
     def validate(one: SmilesModel) -> dict[str, float]:
         device = next(one.parameters()).device
-        batch = noisy(held_out, one.tokenizer, options.masked, np.random.default_rng(0))
+        batch = noisy(judged, one.tokenizer, options.masked, np.random.default_rng(0))
         loss, told = denoising(one, batch.to(device))
         return {"loss": float(loss), "token": float(told["token"])}
 
     plan = plan_of(options, batches.order.steps_per_epoch)
     architecture = {"stage": "molecules", "language": config.as_json()}
     fit(job, model, denoising, batches, plan, maker(architecture),
-        validate=validate if held_out else None)  # fmt: skip
+        validate=validate if judged else None)  # fmt: skip
 
 
 def contrastive(job: Job, options: PretrainOptions) -> None:
@@ -147,9 +158,9 @@ def contrastive(job: Job, options: PretrainOptions) -> None:
     )
     loss = loss_of(model, train, bits, pool, weights, own_device(job.device))
     validate: Callable[[Any], dict[str, float]] | None = None
-    if len(job.valid):
-        held_out = read(job.valid, options)
-        validate = judge(held_out, fingerprints(held_out.smiles)[0])
+    known = held_out(job, options)
+    if known is not None:
+        validate = judge(known, fingerprints(known.smiles)[0])
     plan = plan_of(options, batches.order.steps_per_epoch)
     fit(job, model, loss, batches, plan, maker(model.config.as_json()), validate=validate)
 
@@ -186,11 +197,11 @@ def generator(job: Job, options: PretrainOptions) -> None:
         seed=job.seed, rank=job.rank, world=job.world,
     )  # fmt: skip
     validate: Callable[[Any], dict[str, float]] | None = None
-    if len(job.valid):
-        held_out = read(job.valid, options)
-        own = same_mass(held_out, fingerprints(held_out.smiles)[0], structures(job), job.seed)
+    known = held_out(job, options)
+    if known is not None:
+        own = same_mass(known, fingerprints(known.smiles)[0], structures(job), job.seed)
         some = GeneratorBatches(
-            held_out, own, model, batch=min(JUDGED, len(held_out)), accumulate=1,
+            known, own, model, batch=min(JUDGED, len(known)), accumulate=1,
             seed=job.seed, rank=0, world=1,
         )  # fmt: skip
         validate = some.judge

@@ -144,7 +144,8 @@ def test_identify_ranks_the_right_structure_of_a_list(trained, cli, store, tmp_p
 def write(path, *molecules, polarity=1):
     with StoreWriter(path) as writer:
         for number, molecule in enumerate(molecules):
-            writer.add_sample(f"s{number}", split="train")
+            last_one = number and number + 1 == len(molecules)
+            writer.add_sample(f"s{number}", split="valid" if last_one else "train")
             writer.add(
                 Spectrum(
                     Modality.MSMS, Axis(np.array([20.0, 30.0]), "m/z"), np.array([1.0, 2.0]),
@@ -165,10 +166,12 @@ def test_a_store_without_structures_is_refused(tiny, tmp_path):
 
 def test_molecules_that_rdkit_rejects_are_counted(tiny, tmp_path):
     odd = Molecule(smiles="C1CC")
-    some = write(tmp_path / "m.h5", odd, Molecule(smiles="CCO"), Molecule(smiles="CCN"))
+    kept = [Molecule(smiles=text) for text in ("CCO", "CCN")]
+    some = write(tmp_path / "m.h5", odd, *kept, odd)
     result = tiny("pretrain", tmp_path / "run", "steps=2", inputs=(some,))
     assert result.exit_code == 0, result.stderr
-    assert "1 no structure that RDKit reads" in result.stderr
+    assert "left out: 1 no structure that RDKit reads" in result.stderr
+    assert "nothing is held out: none of 1 spectra" in result.stderr
     assert "batches of 2 rows instead of 128" in result.stderr  # fewer molecules than a batch
     none = write(tmp_path / "none.h5", odd)
     refused = tiny("pretrain", tmp_path / "other", inputs=(none,))
