@@ -190,7 +190,8 @@ def _offered(model: DualEncoder, batch: Pairs, known: Known) -> tuple[torch.Tens
         k, rows = 0, rows[:, :0]
     pooled, other_pooled = known.pooled[batch.molecule], known.other_pooled[rows]
     if len(batch.scaled):
-        both = torch.sparse.mm(batch.scaled, model.molecule.directions)
+        with torch.autocast(batch.scaled.device.type, enabled=False):  # sparse, so not in bf16
+            both = torch.sparse.mm(batch.scaled, model.molecule.directions)
         own, near = both[:n], both[n : n + n * k].view(n, k, both.shape[-1])
     else:
         own, near = known.vectors[batch.molecule], known.other_vectors[rows]

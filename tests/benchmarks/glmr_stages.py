@@ -7,6 +7,7 @@ of one polarity joined, the embeddings of both polarities averaged.
 
     python tests/benchmarks/glmr_stages.py --run RUN [--generator RUN] [--split test]
     python tests/benchmarks/glmr_stages.py --split valid --ablation NAME=RUN NAME=RUN ...
+    python tests/benchmarks/glmr_stages.py --instrument LC-ESI-ITFT --ablation base=RUN lora=RUN ...
 
 Controls, from the same run: random; the spectra of the molecule next in mass; the mean embedding
 of all unknowns (spectrum-blind); a structure-only regression; likeness to the train molecule with
@@ -22,13 +23,14 @@ from pathlib import Path
 
 import numpy as np
 from _massbank import build_library, read_records
-from _ranking import load_unknowns, next_in_mass, train_records
+from _ranking import load_unknowns, train_records
 from _retrieval import ranks, summary
 from spectrakit_glmr.basis import standardised
 from spectrakit_glmr.dual import embed, embed_molecules
 from spectrakit_glmr.generate import Written, generate, likeness
 from spectrakit_glmr.load import load_dual, load_generator
 from spectrakit_glmr.spectra import measured
+from structure_ranking import next_in_mass
 from structure_retrieval import structure_only
 
 from spectrakit.search.index import SearchMode, SearchSettings
@@ -45,9 +47,9 @@ class Bench:
     """The unknowns of a split, their spectra as the encoder reads them, and their candidates."""
 
     def __init__(self, split, mode, spectra=None):
-        self.unknowns = load_unknowns(split, mode)
         self.data = spectra or read_split(split)
         place = {key: i for i, key in enumerate(self.data.keys)}
+        self.unknowns = [u for u in load_unknowns(split, mode) if u.key in place]
         self.place = np.array([place[u.key] for u in self.unknowns])
         self.bits = [fingerprints(u.smiles)[0] for u in self.unknowns]
         self.n = sum(len(u.keys) for u in self.unknowns)
@@ -64,9 +66,10 @@ class Bench:
         return [model.molecules(b, u.smiles) for b, u in zip(self.bits, self.unknowns, strict=True)]
 
 
-def read_split(split):
-    """Return the spectra of a split as the plugin reads a store."""
+def read_split(split, instruments=()):
+    """Return the spectra of a split, or of some instruments, as the plugin reads a store."""
     spectra = read_records(f"massbank_{split}.msp.gz").spectra
+    spectra = [s for s in spectra if not instruments or s.instrument in instruments]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "split.h5"
         with StoreWriter(path, compression="none") as writer:
@@ -238,10 +241,12 @@ def main():
     parser.add_argument("--generator", type=Path, help="run of stage generator")
     parser.add_argument("--weight", type=float, default=0.2, help="of stage 2 beside stage 1")
     parser.add_argument("--ablation", nargs="*", default=[], metavar="NAME=RUN")
+    parser.add_argument("--instrument", nargs="*", default=[], help="only spectra of these")
     options = parser.parse_args()
-    spectra = read_split(options.split)
+    spectra = read_split(options.split, options.instrument)
     for mode in ("mass", "formula"):
-        title = f"massbank_{options.split}.msp.gz, candidates_{options.split}_{mode}.csv.gz"
+        which = f" ({', '.join(options.instrument)})" if options.instrument else ""
+        title = f"massbank_{options.split}.msp.gz{which}, candidates_{options.split}_{mode}.csv.gz"
         bench = Bench(options.split, mode, spectra)
         if options.ablation:
             head(title, bench)

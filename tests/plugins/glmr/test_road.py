@@ -1,16 +1,29 @@
 """The road through the command line: three stages, adapt, distill, identify; bad input."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from spectrakit_glmr.adapt import extended, shares
+from spectrakit_glmr.adapt import RANKS, extended, shares
+from spectrakit_glmr.dual import DualConfig, DualEncoder, embed
+from spectrakit_glmr.encoder import EncoderConfig
 from spectrakit_glmr.load import load_dual, load_generator
+from spectrakit_glmr.spectra import measured
 
 from spectrakit.bundle import Bundle
 from spectrakit.search.learned import LearnedScorer
+from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
 from spectrakit.store import Store, StoreWriter
+from spectrakit.store.dataset import BlockRows, Dataset
+
+
+def spectra_of(store):
+    """Return the spectra of a whole store as the plugin reads them."""
+    opened = Store(store)
+    parts = [BlockRows(opened, n, np.arange(len(b))) for n, b in opened.blocks.items()]
+    return measured(Dataset(tuple(parts)))
 
 
 def last(run, name):
@@ -59,15 +72,7 @@ def test_adapting_starts_where_the_model_was_and_keeps_its_weights(
 ):
     before = load_dual(trained)
     grown = extended(before, how, 2)
-    from spectrakit_glmr.dual import embed
-    from spectrakit_glmr.spectra import measured
-
-    from spectrakit.store.dataset import BlockRows, Dataset
-
-    opened = Store(store)
-    parts = [BlockRows(opened, n, np.arange(len(b))) for n, b in opened.blocks.items()]
-    data = measured(Dataset(tuple(parts)))
-    groups = np.arange(4)
+    data, groups = spectra_of(store), np.arange(4)
     np.testing.assert_allclose(
         embed(grown.eval(), data, groups), embed(before, data, groups), atol=1e-5
     )
@@ -84,10 +89,6 @@ def test_adapting_starts_where_the_model_was_and_keeps_its_weights(
 
 
 def test_adapters_and_lora_train_under_five_percent_at_the_default_size():
-    from spectrakit_glmr.adapt import RANKS
-    from spectrakit_glmr.dual import DualConfig, DualEncoder
-    from spectrakit_glmr.encoder import EncoderConfig
-
     encoder = EncoderConfig(n_rows=(22_000, 30_000, 40_000), hidden=2048)
     for how in ("adapters", "lora"):
         model = DualEncoder(DualConfig(encoder, (10, 10, 10)))
@@ -99,29 +100,20 @@ def test_the_bundle_gives_what_the_model_gives(trained, tiny, tmp_path, store):
     result = tiny("distill", tmp_path / "student", model=trained)
     assert result.exit_code == 0, result.stderr
     scorer = LearnedScorer(Bundle(tmp_path / "student" / "student" / "glmr@1.0"))
-    model = load_dual(trained)
-    from spectrakit_glmr.spectra import measured
-
-    from spectrakit.store.dataset import BlockRows, Dataset
-
-    opened = Store(store)
-    spectra = list(opened)[:5]
-    parts = [BlockRows(opened, n, np.arange(len(b))) for n, b in opened.blocks.items()]
-    data = measured(Dataset(tuple(parts)))
-    rows = np.flatnonzero(np.isin(data.rows, range(5)))
-    alone = data.peaks.take(data.rows[rows])
-    assert len(alone) == 5
-    from spectrakit.search.molecular_fingerprints import fingerprints
-
+    model, data = load_dual(trained), spectra_of(store)
+    single = replace(data, group=np.arange(len(data.rows) + 1))  # every spectrum a group
+    with Store(store) as opened:
+        spectra = list(opened)
+    vectors = scorer.spectra([spectra[row] for row in data.rows[:9]])
+    assert vectors.shape == (9, 1, 16)
+    expected = embed(model, single, np.arange(9))
+    np.testing.assert_allclose(vectors[:, 0], expected, atol=1e-4 * np.ptp(expected))
     smiles = ["CCO", "NCc1ccccc1", "not a structure"]
     found = scorer.molecules(smiles)
-    expected = model.molecule.encode(fingerprints(smiles)[0])
-    np.testing.assert_allclose(found[:, 0], expected, atol=1e-4)
-    vectors = scorer.spectra(spectra)
-    assert vectors.shape == (5, 1, 16)
+    encoded = model.molecule.encode(fingerprints(smiles)[0])
+    np.testing.assert_allclose(found[:, 0], encoded, atol=1e-4 * np.ptp(encoded))
     evidence = scorer.evidence(vectors[0], found[:2])
-    raw = vectors[0, 0] @ expected[:2].T
-    assert (np.argsort(evidence) == np.argsort(raw)).all()
+    assert (np.argsort(evidence) == np.argsort(encoded[:2] @ expected[0])).all()
 
 
 def test_identify_ranks_the_right_structure_of_a_list(trained, cli, store, tmp_path):
