@@ -3,7 +3,7 @@
 ``distil(job, teachers, options, card=...)`` is what a plugin's ``distill`` action calls.
 """
 
-from spectrakit.train.distillation.distil import distil
+from spectrakit.train.distillation.distilling import distil
 from spectrakit.train.distillation.options import StudentOptions
 from spectrakit.train.distillation.teachers import BundleTeacher, Teacher
 from spectrakit.train.distillation.writing import Card
