@@ -1,4 +1,8 @@
-"""Installed bundles: folders ``NAME@VERSION`` under ``models/`` of the user's data folder."""
+"""Installed bundles: folders ``NAME@VERSION`` under ``models/`` of the user's data folder.
+
+Those that ship lie in ``spectrakit/assets``; an installed one of the same name and version comes
+before them.
+"""
 
 import re
 from pathlib import Path
@@ -17,9 +21,23 @@ def models_folder() -> Path:
     return data_folder() / "models"
 
 
+def shipped_bundles() -> dict[str, Path]:
+    """Return the bundles that come with spectrakit, by ``NAME@VERSION``."""
+    folder = Path(__file__).resolve().parents[1] / "assets"
+    return {path.name: path for path in sorted(folder.glob("*@*")) if is_bundle(path)}
+
+
+def known_bundles() -> dict[str, Path]:
+    """Return shipped and installed bundles by ``NAME@VERSION``, the newest version first."""
+    return _sorted({**shipped_bundles(), **installed_bundles()})
+
+
 def installed_bundles() -> dict[str, Path]:
     """Return installed bundles by ``NAME@VERSION``, by name, the newest version first."""
-    found = {path.name: path for path in models_folder().glob("*@*") if is_bundle(path)}
+    return _sorted({path.name: path for path in models_folder().glob("*@*") if is_bundle(path)})
+
+
+def _sorted(found: dict[str, Path]) -> dict[str, Path]:
     names = {label.partition("@")[0] for label in found}
     order = [label for name in sorted(names) for label in _versions(name, found)]
     return {label: found[label] for label in order}
@@ -37,8 +55,15 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     return (*keys, (0, 0, ""))
 
 
+def find_shipped(word: str) -> Path | None:
+    """Return the newest shipped bundle of a name (or ``NAME@VERSION``), None if there is none."""
+    held = shipped_bundles()
+    labels = [word] if word in held else _versions(word, held)
+    return held[labels[0]] if labels else None
+
+
 def find_bundle(word: str) -> Path:
-    """Return the folder of a bundle: a path, or an installed ``NAME`` or ``NAME@VERSION``.
+    """Return the folder of a bundle: a path, or a shipped or installed ``NAME[@VERSION]``.
 
     The folder of a run means the one student in it.
 
@@ -46,7 +71,7 @@ def find_bundle(word: str) -> Path:
         UsageError: neither; the nearest installed name is suggested. Or a run with no student,
             or several.
     """
-    held = installed_bundles()
+    held = known_bundles()
     if word in held:
         return held[word]
     newest = _versions(word, held)
@@ -107,6 +132,8 @@ def remove_bundle(word: str) -> Path:
     """
     held = installed_bundles()
     versions = [word] if word in held else _versions(word, held)
+    if not versions and find_shipped(word):
+        raise UsageError(f"model '{word}' comes with spectrakit.", hint="It cannot be removed.")
     if not versions:
         raise UsageError(
             f"model '{word}' is not installed. {did_you_mean(word, held)}".rstrip(),

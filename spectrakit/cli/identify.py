@@ -10,15 +10,18 @@ from spectrakit.cli.shared import (
     FormatOption,
     JobsOption,
     OutOrFolderOption,
+    SeedOption,
     SummaryOption,
     WhereOption,
     accounted,
 )
+from spectrakit.cli.training import DeviceOption, SetOption
 
 
 class Method(StrEnum):
-    """Spectral similarities."""
+    """How library compounds are ranked: by everything, or by one similarity."""
 
+    auto = "auto"
     entropy = "entropy"
     cosine = "cosine"
     sqrt_cosine = "sqrt-cosine"
@@ -60,8 +63,22 @@ def identify(
         typer.Option(metavar="NAME|PATH|none", help="Structures that may explain a spectrum."),
     ] = "hmdb",
     method: Annotated[
-        Method, typer.Option(help="Spectral similarity for the library search.")
-    ] = Method.entropy,
+        Method,
+        typer.Option(
+            help="Ranks library compounds: auto (entropy, then all evidence), or one similarity."
+        ),
+    ] = Method.auto,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|BUNDLE|RUN|none",
+            help="Learned model. [default: the one that ships]",
+            show_default=False,
+        ),
+    ] = "",
+    options: SetOption = None,
     search: Annotated[
         Search,
         typer.Option(help="Library spectra compared: same precursor, all, or all with shifts."),
@@ -96,6 +113,8 @@ def identify(
     ] = None,
     where: WhereOption = None,
     jobs: JobsOption = 1,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
     summary: SummaryOption = None,
 ) -> None:
     """Name the molecules behind spectra, best candidate first."""
@@ -112,15 +131,20 @@ def identify(
         min_matched_peaks=min_matched_peaks,
         top=top,
     )
+    filled_in = ("libraries", "model")
     parameters = {
-        name: getattr(settings, name) for name in settings.__slots__ if name != "libraries"
-    }
+        name: getattr(settings, name) for name in settings.__slots__ if name not in filled_in
+    } | {"model": model, "set": options or []}
     with accounted("identify", summary, **parameters, fdr=fdr, where=where or []) as account:
         run(
             inputs,
             out,
             libraries=library or (),
             settings=settings,
+            model=model,
+            options=options or (),
+            device=device,
+            seed=seed,
             record_format=record_format.value,
             jobs=jobs,
             fdr=fdr,

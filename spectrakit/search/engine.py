@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import SearchMode, SearchSettings
+from spectrakit.search.learned import LearnedScorer
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.library_search import library_evidence
@@ -25,14 +27,18 @@ from spectrakit.search.prevalence import (
     odds_factor,
 )
 from spectrakit.search.queries import Query
+from spectrakit.search.ranker import Ranker
 from spectrakit.search.ranking import Evidence, ranked_hits
+from spectrakit.search.reranking import Learned, rank_library, rank_structures
 from spectrakit.search.similarity import Similarity
-from spectrakit.search.structure_confidence import probabilities
+from spectrakit.search.structure_confidence import PRESENCE, probabilities
 from spectrakit.search.structure_search import Candidate, StructureSearch
 from spectrakit.search.structures import StructureTable
 from spectrakit.spectrum import FloatArray, Tolerance
 
 BATCH = 256  # spectra searched together; answers do not depend on it
+RANKER = "ranker"  # the bundle that ships
+AUTO = "auto"  # entropy, then everything that is known of a compound
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,14 @@ class EngineSettings:
 
     libraries: tuple[str, ...] = ()
     structures: str = "hmdb"
-    method: str = "entropy"
+    method: str = AUTO
     mode: str = "precursor"
     precursor_tolerance: str = "10ppm"
     fragment_tolerance: str = ""  # 0.02Da, and wider for libraries of whole m/z
     min_score: float = 0.0
     min_matched_peaks: int = 0
     top: int = 10
+    model: str = ""  # folder of a bundle; empty: none
 
 
 @dataclass
@@ -57,6 +64,7 @@ class Engine:
     settings: EngineSettings
     libraries: list[SpectralLibrary]
     structures: StructureSearch | None
+    learned: Learned | None = None
     about: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def identify(self, queries: Iterable[Query]) -> Iterator[tuple[Query, list[Hit]]]:
@@ -87,6 +95,8 @@ class Engine:
                 self.search_settings(),
                 widen_for_nominal=not self.settings.fragment_tolerance,
             )
+            if self.learned is not None and self.settings.method == AUTO:
+                rank_library(batch, library, self.learned.ranker)
             structures = self._structure_evidence(batch)
             for query, known, (possible, share) in zip(batch, library, structures, strict=True):
                 library_share = sum(item.hit.probability for item in known)
@@ -94,9 +104,10 @@ class Engine:
 
     def search_settings(self) -> SearchSettings:
         """Return the settings of the library search."""
+        auto = self.settings.method == AUTO
         return SearchSettings(
             mode=SearchMode(self.settings.mode),
-            method=Similarity(self.settings.method),
+            method=Similarity.ENTROPY if auto else Similarity(self.settings.method),
             precursor_tolerance=Tolerance.parse(self.settings.precursor_tolerance),
             fragment_tolerance=(
                 Tolerance.parse(self.settings.fragment_tolerance)
@@ -111,16 +122,26 @@ class Engine:
         """Return the evidence to show for each query, and the probability of all its candidates."""
         if self.structures is None:
             return [([], 0.0) for _ in batch]
+        table, lists = self.structures.table, self.structures.search(batch)
+        learned = self.learned
+        if learned is not None:
+            asked = [number for number, candidates in enumerate(lists) if candidates]
+            vectors = learned.vectors([batch[number] for number in asked])
+            for number, vector in zip(asked, vectors, strict=True):
+                lists[number] = rank_structures(
+                    batch[number], vector, lists[number], table, learned
+                )
         return [
-            self._structure_hits(self.structures.table, candidates, len(query.spectrum))
-            for query, candidates in zip(batch, self.structures.search(batch), strict=True)
+            self._structure_hits(table, candidates, len(query.spectrum))
+            for query, candidates in zip(batch, lists, strict=True)
         ]
 
     def _structure_hits(
         self, table: StructureTable, candidates: list[Candidate], n_peaks: int
     ) -> tuple[list[Evidence], float]:
         found: list[Evidence] = []
-        shares = probabilities(candidates, n_peaks)
+        presence = self.learned.ranker.presence if self.learned else PRESENCE
+        shares = probabilities(candidates, n_peaks, presence)
         for candidate, probability in zip(candidates, shares, strict=True):
             if len(found) == self.settings.top:
                 break
@@ -143,6 +164,8 @@ class Engine:
                 source=table.source,
                 source_id=structure.source_id,
                 note=candidate.note,
+                fragmenter=candidate.evidence,
+                fingerprint=candidate.fingerprint,
             )
             key = structure.inchikey14 or structure.inchikey[:14]
             found.append(Evidence(key, hit, candidate.merit, False, "precursor", 0))
@@ -184,4 +207,18 @@ def open_engine(settings: EngineSettings) -> Engine:
     if structures is not None and isinstance(structures.library, StructureTable):
         about.append(structures.about)
         search = StructureSearch(structures.library, tolerance)
-    return Engine(settings, libraries, search, about)
+    learned = open_learned(settings.model) if settings.model else None
+    return Engine(settings, libraries, search, learned, about)
+
+
+@lru_cache(maxsize=2)
+def open_learned(folder: str) -> Learned:
+    """Open a model, and the ranker that ships.
+
+    Raises:
+        InputError: a bundle was changed.
+        MismatchError: it does not encode spectra and molecules.
+    """
+    from spectrakit.bundle import Bundle, find_bundle
+
+    return Learned(LearnedScorer(Bundle(Path(folder))), Ranker(Bundle(find_bundle(RANKER))))

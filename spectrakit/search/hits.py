@@ -12,6 +12,7 @@ COLUMNS = (
     "file", "spectrum", "scan", "rt_seconds", "precursor_mz", "polarity", "rank", "name",
     "inchikey", "smiles", "formula", "adduct", "mz_error_ppm", "method", "score",
     "matched_peaks", "probability", "q_value", "level", "source", "source_id", "note",
+    "similarity", "fragmenter", "fingerprint", "embedding",
 )  # fmt: skip
 
 POLARITY_TEXT = {1: "positive", -1: "negative", 0: ""}
@@ -43,6 +44,10 @@ class Hit:
     source: str = ""
     source_id: str = ""
     note: str = ""
+    similarity: float = nan  # features of the ranker, in log-odds or as ``search.ranker`` says
+    fragmenter: float = nan
+    fingerprint: float = nan
+    embedding: float = nan
 
     def record(self) -> dict[str, Any]:
         """Return the hit as a record; numbers are rounded to what they can mean."""
@@ -55,7 +60,8 @@ class Hit:
 
 _DIGITS = {
     "rt_seconds": 3, "precursor_mz": 6, "mz_error_ppm": 3, "score": 4,
-    "probability": 4, "q_value": 4,
+    "probability": 4, "q_value": 4, "similarity": 4, "fragmenter": 4, "fingerprint": 4,
+    "embedding": 4,
 }  # fmt: skip
 
 assert tuple(field.name for field in fields(Hit)) == COLUMNS

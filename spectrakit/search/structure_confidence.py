@@ -11,21 +11,11 @@ compounds of a sample are in the list, fewer answers are right at the same proba
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from spectrakit.search.ranker import Presence
 from spectrakit.search.structure_search import Candidate
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """The constants A, B and C."""
-
-    base: float
-    peaks: float
-    best: float
-
 
 PRESENCE = Presence(base=-1.53, peaks=0.54, best=0.42)
 

@@ -10,6 +10,7 @@ however many spectra it may explain.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 
 import numpy as np
 
@@ -54,6 +55,9 @@ class Candidate:
     merit: float  # log-odds among the candidates, up to a constant; they are ranked by it
     matched_peaks: int
     note: str
+    mass_penalty: float = 0.0  # log-odds that the mass error costs
+    adduct_cost: float = 0.0  # log-odds that the rarity of the ion costs
+    fingerprint: float = nan  # what a learned model says, log-odds; NaN where none was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class StructureSearch:
     def search(self, queries: Sequence[Query]) -> list[list[Candidate]]:
         """Return the candidates of each query, best first, one for each compound."""
         found: list[list[Candidate]] = [[] for _ in queries]
-        fragment_queries = [_peaks(query) for query in queries]
+        fragment_queries = [fragment_query(query) for query in queries]
         for cluster in _clusters(sorted(self._tasks(queries), key=lambda t: (t.start, t.stop))):
             base = cluster[0].start
             stop = max(task.stop for task in cluster)
@@ -138,6 +142,7 @@ class StructureSearch:
             evidence = float(scores.evidence[at])
             ppm = (task.precursor_mz - ion_mz) / ion_mz * 1e6
             sigma = self.tolerance.half_width(ion_mz) / ion_mz * 1e6 / 2
+            penalty = 0.5 * (ppm / sigma) ** 2
             candidates.append(
                 Candidate(
                     row=int(row),
@@ -145,9 +150,11 @@ class StructureSearch:
                     mz_error_ppm=ppm,
                     score=float(scores.score[at]),
                     evidence=evidence,
-                    merit=STEEPNESS * evidence - 0.5 * (ppm / sigma) ** 2 - cost,
+                    merit=STEEPNESS * evidence - penalty - cost,
                     matched_peaks=int(scores.matched_peaks[at]),
                     note=task.note,
+                    mass_penalty=penalty,
+                    adduct_cost=cost,
                 )
             )
         return candidates
@@ -157,7 +164,8 @@ def _adduct_cost(ion: Adduct) -> float:
     return ADDUCT_COST[ion.polarity].get(ion.name, RARE_ADDUCT_COST)
 
 
-def _peaks(query: Query) -> FragmentQuery:
+def fragment_query(query: Query) -> FragmentQuery:
+    """Return the peaks of a query that the fragmenter is to explain."""
     mz = query.spectrum.mz.astype(np.float64)
     intensity = query.spectrum.intensity.astype(np.float64)
     keep = intensity >= _MIN_RELATIVE_INTENSITY * intensity.max(initial=0.0)

@@ -1,14 +1,14 @@
 """``identify``: spectra in, ranked compounds out, every spectrum accounted for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spectrakit import __version__
 from spectrakit.accounting import InputAccount, Summary
-from spectrakit.errors import InputError, MismatchError
+from spectrakit.errors import InputError, MismatchError, UsageError
 from spectrakit.io import read_spectra, sniff
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
@@ -20,6 +20,14 @@ from spectrakit.search.hits import COLUMNS, Hit, set_q_values
 from spectrakit.search.libraries import spectral_words
 from spectrakit.search.queries import Centroider, searchable
 from spectrakit.search.ranking import describe_query
+from spectrakit.verbs.answering import (
+    PROPERTY_COLUMNS,
+    Answers,
+    Chosen,
+    chosen_model,
+    predict_file,
+    taught_by,
+)
 from spectrakit.verbs.outputs import (
     is_folder,
     make_folder,
@@ -30,17 +38,9 @@ from spectrakit.verbs.outputs import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FileHits:
-    """The records of one file and what became of its spectra."""
-
-    account: InputAccount
-    records: list[dict[str, Any]]
-
-
 def identify_file(
     path: Path, settings: EngineSettings, fdr: float | None, where: tuple[Condition, ...] = ()
-) -> FileHits:
+) -> Answers:
     """Search the spectra of one file.
 
     Raises:
@@ -64,7 +64,7 @@ def identify_file(
     if centroid.count:
         account.treated["profile spectra centroided"] = centroid.count
     set_q_values(rows)
-    return FileHits(account, [hit.record() for hit in _within(rows, fdr)])
+    return Answers(account, [hit.record() for hit in _within(rows, fdr)])
 
 
 def _within(rows: list[Hit], fdr: float | None) -> Iterator[Hit]:
@@ -104,6 +104,10 @@ def identify(
     *,
     libraries: Sequence[str] = (),
     settings: EngineSettings,
+    model: str = "",
+    options: Sequence[str] = (),
+    device: str = "auto",
+    seed: int = 0,
     record_format: str = "tsv",
     jobs: int = 1,
     fdr: float | None = None,
@@ -117,7 +121,11 @@ def identify(
         out: a file or ``-`` for all records; an existing folder, or a name that ends in a
             slash, takes one file of records for each input.
         libraries: names or paths; none: every installed library; ``none``: no library.
-        settings: what decides the answers; its ``libraries`` are filled in here.
+        settings: what decides the answers; ``libraries`` and ``model`` are filled in here.
+        model: bundle, installed name, run, or ``none``; empty: the one that ships.
+        options: ``KEY=VALUE`` for the plugin that made a run.
+        device: where such a plugin computes.
+        seed: of such a plugin.
         record_format: ``tsv`` or ``jsonl``.
         jobs: files worked on at the same time.
         fdr: keep only spectra whose best hit has at most this q-value.
@@ -129,19 +137,24 @@ def identify(
         MismatchError: nothing in the inputs can be searched.
     """
     paths = expand_inputs(inputs)
-    settings = replace(settings, libraries=tuple(spectral_words(list(libraries))))
-    engine = open_engine(settings)  # a wrong name is said before any file is read
-    summary.library = engine.about
-    if not engine.libraries and engine.structures is None:
-        for path in paths:
-            sniff(path)  # an input that cannot be read is the graver error
-        raise MismatchError(
-            "no library and no structures to search in.",
-            hint="Build a library with `spectrakit library add`, or leave out --structures none.",
-        )
-    _say_licences(engine)
     conditions = parse_where(where)
-    work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
+    chosen = chosen_model(model)
+    summary.model = chosen.about()
+    if options and chosen.run is None:
+        raise UsageError(
+            "--set is for the plugin of a run, and -m names none.",
+            hint="Leave out --set, or give -m the run of pretrain or adapt.",
+        )
+    columns = COLUMNS
+    if chosen.predicts and chosen.bundle is not None:
+        work = partial(predict_file, bundle=chosen.bundle, where=conditions)
+        columns = (*COLUMNS, *PROPERTY_COLUMNS)
+    elif chosen.run is not None:
+        teach = taught_by(chosen.run, options, settings.structures, device, seed)
+        work = partial(teach, where=conditions)
+    else:
+        settings = _with_sources(settings, libraries, chosen, paths, summary)
+        work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
     into_folder = is_folder(out)
     out = Path(out)
     if into_folder:
@@ -151,12 +164,14 @@ def identify(
             "fdr": fdr,
             "where": list(where),
             "library_digests": [a.get("digest", "") for a in summary.library],
-            **asdict(settings),
+            "model": summary.model,
+            "set": list(options),
+            **{k: v for k, v in asdict(settings).items() if k != "model"},
         }
-        _into_folder(work, paths, out, parameters, record_format, jobs, summary)
+        _into_folder(work, paths, out, parameters, record_format, columns, jobs, summary)
     else:
         refuse_own_input(out, paths)
-        with open_records(out, record_format, COLUMNS) as write:
+        with open_records(out, record_format, columns) as write:
             for done in _each(work, paths, jobs, summary):
                 if done.result is not None:
                     for record in done.result.records:
@@ -167,9 +182,37 @@ def identify(
     _fail_if_any(summary)
 
 
+def _with_sources(
+    settings: EngineSettings,
+    libraries: Sequence[str],
+    chosen: Chosen,
+    paths: Sequence[Path],
+    summary: Summary,
+) -> EngineSettings:
+    """Return the settings with libraries and model named; open them once before any file is read.
+
+    Raises:
+        UsageError: no such library.
+        MismatchError: nothing to search in, or the model does not encode spectra and molecules.
+    """
+    folder = str(chosen.bundle.path) if chosen.bundle is not None else ""
+    settings = replace(settings, libraries=tuple(spectral_words(list(libraries))), model=folder)
+    engine = open_engine(settings)
+    summary.library = engine.about
+    if not engine.libraries and engine.structures is None:
+        for path in paths:
+            sniff(path)  # an input that cannot be read is the graver error
+        raise MismatchError(
+            "no library and no structures to search in.",
+            hint="Build a library with `spectrakit library add`, or leave out --structures none.",
+        )
+    _say_licences(engine)
+    return settings
+
+
 def _each(
-    work: Callable[[Path], FileHits], paths: Sequence[Path], jobs: int, summary: Summary
-) -> Iterator[Done[FileHits]]:
+    work: Callable[[Path], Answers], paths: Sequence[Path], jobs: int, summary: Summary
+) -> Iterator[Done[Answers]]:
     """Work through the files; keep accounts and errors."""
     with progress("identify", len(paths), "files") as advance:
         for done in run_files(work, paths, jobs):
@@ -185,11 +228,12 @@ def _each(
 
 
 def _into_folder(
-    work: Callable[[Path], FileHits],
+    work: Callable[[Path], Answers],
     paths: Sequence[Path],
     folder: Path,
     parameters: dict[str, Any],
     record_format: str,
+    columns: Sequence[str],
     jobs: int,
     summary: Summary,
 ) -> None:
@@ -201,7 +245,7 @@ def _into_folder(
         if done.result is None:
             continue
         target = folder / names[done.path]
-        with open_records(target, record_format, COLUMNS) as write:
+        with open_records(target, record_format, columns) as write:
             for record in done.result.records:
                 write(record)
         ledger.add(done.path, target.name, done.result.account.as_json())
@@ -221,7 +265,7 @@ def _stop_if_nothing(summary: Summary) -> None:
         return
     raise MismatchError(
         "nothing in the inputs can be searched.",
-        hint="See the counts above: identify reads MS2 spectra, and MS1 spectra of GC-EI data.",
+        hint="See the counts above: MS2 spectra are read (MS1 of GC-EI data), or what -m reads.",
     )
 
 

@@ -8,8 +8,9 @@ from spectrakit.bundle.folder import Bundle
 from spectrakit.bundle.models import (
     find_bundle,
     install_bundle,
-    installed_bundles,
+    known_bundles,
     remove_bundle,
+    shipped_bundles,
 )
 from spectrakit.errors import SpectrakitError
 from spectrakit.log import say
@@ -22,8 +23,10 @@ LIST_COLUMNS = (
 
 def listing() -> Iterator[dict[str, Any]]:
     """Yield one record for each bundle and plugin; what is broken has its reason."""
-    for label, path in installed_bundles().items():
-        record: dict[str, Any] = {"name": label, "kind": "bundle"}
+    shipped = set(shipped_bundles().values())
+    for label, path in known_bundles().items():
+        kind = "bundle (spectrakit)" if path in shipped else "bundle"
+        record: dict[str, Any] = {"name": label, "kind": kind}
         try:
             bundle = Bundle(path)
             manifest = bundle.manifest

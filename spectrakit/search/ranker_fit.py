@@ -1,0 +1,156 @@
+"""Fit the ranker: weights that make the right candidates likeliest, constants of probabilities.
+
+Source: conditional logit, McFadden 1974; convex, so any start gives the same answer. The
+probability of "none of them" is fitted by maximum likelihood on top of the merits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrakit.bundle import write_bundle
+from spectrakit.search.ranker import NoneOfThem, Presence
+from spectrakit.spectrum import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One spectrum: (n, f) features of its candidates and the row of the right one, -1 for none."""
+
+    features: FloatArray
+    truth: int
+    n_peaks: int
+    weight: float = 1.0  # such that every molecule counts alike
+
+
+def fit_weights(cases: Sequence[Case], penalty: float = 1e-3) -> FloatArray:
+    """Return (f,) weights that make the true candidates likeliest.
+
+    Args:
+        cases: those without a truth, or with one candidate only, teach nothing and are left out.
+        penalty: weight of the squared weights against the mean negative log-likelihood.
+
+    Raises:
+        ValueError: no case has a truth and a rival.
+    """
+    from scipy.optimize import minimize
+
+    used = [case for case in cases if case.truth >= 0 and len(case.features) > 1]
+    if not used:
+        raise ValueError("no case has both its truth and a rival")
+    features = np.concatenate([case.features for case in used])
+    sizes = np.array([len(case.features) for case in used])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    true_rows = starts + np.array([case.truth for case in used])
+    share = np.array([case.weight for case in used])
+    share /= share.sum()
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        merit = features @ weights
+        top = np.maximum.reduceat(merit, starts)
+        exponent = np.exp(merit - np.repeat(top, sizes))
+        total = np.add.reduceat(exponent, starts)
+        value = share @ (top + np.log(total) - merit[true_rows]) + penalty * weights @ weights
+        p = exponent * np.repeat(share / total, sizes)
+        return float(value), features.T @ p - features[true_rows].T @ share + 2 * penalty * weights
+
+    return minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
+
+
+def fit_none(merits: Sequence[FloatArray], cases: Sequence[Case]) -> NoneOfThem:
+    """Return the merit of "none of the candidates"; about half of the cases should have a truth."""
+    sums = np.array([_log_sum(merit) for merit in merits])
+    own = np.array(
+        [m[c.truth] if c.truth >= 0 else 0.0 for m, c in zip(merits, cases, strict=True)]
+    )
+    known, peaks, share = _columns(cases)
+
+    def loss(x: FloatArray) -> float:
+        none = x[0] + x[1] * peaks
+        return float(share @ (np.logaddexp(sums, none) - np.where(known, own, none)))
+
+    return NoneOfThem(*_minimised(loss, [1.0, 0.0]))
+
+
+def fit_presence(merits: Sequence[FloatArray], cases: Sequence[Case]) -> Presence:
+    """Return the constants of "one of the candidates"; some cases must have no truth."""
+    best = np.array([float(merit.max()) for merit in merits])
+    known, peaks, share = _columns(cases)
+
+    def loss(x: FloatArray) -> float:
+        logit = x[0] + x[1] * peaks + x[2] * best
+        return float(share @ (np.logaddexp(0, logit) - known * logit))
+
+    return Presence(*_minimised(loss, [0.0, 0.0, 0.3]))
+
+
+def _columns(cases: Sequence[Case]) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
+    known = np.array([case.truth >= 0 for case in cases])
+    share = np.array([case.weight for case in cases])
+    return known, np.log1p([case.n_peaks for case in cases]), share / share.sum()
+
+
+def _log_sum(merit: FloatArray) -> float:
+    return float(np.logaddexp.reduce(merit)) if len(merit) else -np.inf
+
+
+def _minimised(loss: Any, start: list[float]) -> list[float]:
+    from scipy.optimize import minimize
+
+    found = minimize(loss, np.array(start), method="Nelder-Mead", options={"maxiter": 2000})
+    return [float(value) for value in found.x]
+
+
+def rank_graph(weights: Sequence[float]) -> bytes:
+    """Return the ONNX graph that multiplies ``features`` (n, f) by weights to ``merit`` (n,)."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    column = numpy_helper.from_array(np.asarray(weights, np.float32), "weights")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["features", "weights"], ["merit"])],
+        "ranker",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(weights)])],
+        [helper.make_tensor_value_info("merit", TensorProto.FLOAT, ["n"])],
+        [column],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+def write_ranker(
+    path: Path,
+    weights: Mapping[str, float],
+    presence: Presence,
+    none: NoneOfThem,
+    *,
+    replace_old: bool = False,
+    **fields: Any,
+) -> Path:
+    """Write a ranker as a bundle and return its folder.
+
+    Args:
+        path: folder ``NAME@VERSION``.
+        weights: feature (one of ``ranker.FEATURES``) to weight, in log-odds for one unit.
+        presence: of structures.
+        none: of library compounds.
+        replace_old: take the place of one that is there.
+        fields: of the manifest: metrics, data, licence, attributions, summary.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    return write_bundle(
+        path,
+        graphs={"rank": rank_graph(list(weights.values()))},
+        units={"rank": {"merit": "log-odds"}},
+        replace_old=replace_old,
+        task="rank",
+        modality="msms",
+        input={"kind": "features", "names": list(weights)},
+        calibration={"structure": asdict(presence), "library": asdict(none)},
+        **fields,
+    )
