@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch", reason="torch is not installed")
+import torch
 
 from spectrakit.search.molecular_fingerprints import BLOCKS, fingerprints
 from spectrakit.train.distillation.molecules import (

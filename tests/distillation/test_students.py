@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch", reason="torch is not installed")
+import torch
 
 from spectrakit.spectrum import Axis
 from spectrakit.train.distillation.bins import KINDS, count_bins, vocabulary
@@ -22,7 +21,9 @@ class Batch:
 def student_of(which, spectra, width=8):
     torch.manual_seed(0)
     batch = Batch(peaks_of(spectra))
-    found = {k: vocabulary(count_bins(k, [batch]), k, width=width, min_rows=2, seed=0) for k in KINDS}
+    found = {
+        k: vocabulary(count_bins(k, [batch]), k, width=width, min_rows=2, seed=0) for k in KINDS
+    }
     rows = {kind: len(one.vectors) - 1 for kind, one in found.items()}
     student = Student(Config(which, rows, width, 32, 1, 16, 2, 0.1, 3, 5))
     student.start_from(found)
