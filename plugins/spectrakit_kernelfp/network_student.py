@@ -19,6 +19,7 @@ from spectrakit.spectrum import Spectrum
 from spectrakit.train.distillation.molecules import Directions, fit_directions
 from spectrakit_kernelfp.data import measurement, neutral_mass
 from spectrakit_kernelfp.features import merge
+from spectrakit_kernelfp.kernel import coefficients, gram
 from spectrakit_kernelfp.model import Model, held_out_weights
 
 FEATURES = 128  # directions of each block that are the teacher's feature
@@ -73,14 +74,14 @@ class KernelTeacher:
 
     def _answers(self, polarity: int, spectra: Sequence[Spectrum]) -> Singles:
         half, rows = self._model.halves[polarity], self._rows[polarity]
-        known = [rows.get(_key(one), -1) if self._held_out else -1 for one in spectra]
+        known = [rows.get(_key(one), -1) for one in spectra]
         found = np.zeros((len(spectra), len(self._model.kept)), np.float32)
         own = np.flatnonzero(np.array(known) >= 0)
         if len(own):
             if polarity not in self._weights:
-                self._weights[polarity] = held_out_weights(self._model, polarity)
-            weights = self._weights[polarity][[known[row] for row in own]]
-            found[own] = self._model.mix(half, weights)
+                self._weights[polarity] = self._weights_of(polarity)
+            distinct, place = np.unique([known[row] for row in own], return_inverse=True)
+            found[own] = self._model.mix(half, self._weights[polarity][distinct])[place]
         others = [row for row, at in enumerate(known) if at < 0]
         for row in others:
             one = spectra[row]
@@ -91,6 +92,13 @@ class KernelTeacher:
             else:
                 found[row] = self._model.surplus(polarity, [merged])[0]
         return found
+
+    def _weights_of(self, polarity: int) -> Singles:
+        """Return (n, n) weights of the training rows for each of them."""
+        if self._held_out:
+            return held_out_weights(self._model, polarity)
+        half = self._model.halves[polarity]
+        return coefficients(half.factor, gram(half.rows, half.rows))
 
     def features(self, spectra: Sequence[Spectrum]) -> Singles:
         """Return (n, 384): the surplus in the leading directions of each block of bits."""

@@ -10,17 +10,19 @@ this control it keeps. Latency: CPU time of one query spectrum from peaks to emb
 onnxruntime) or to the surplus of all bits (teacher, numpy), one thread, median over 200 valid
 spectra, in turns.
 
-    python tests/benchmarks/distillation.py [--steps 1200] [--rows none,match] [--test ROW]
+    python tests/benchmarks/distillation.py --work DIR [--rows none,match] [--bundle match [--test]]
 
-``--test ROW`` also reports one row on test; it is chosen on valid and looked at once.
+``--bundle ROW`` exports one row; ``--test`` reports it on test too: chosen on valid, looked at
+once.
 """
 
 import argparse
 import os
-import tempfile
+import pickle
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,16 +36,19 @@ from spectrakit_kernelfp.data import measurement, training_set
 from spectrakit_kernelfp.features import merge
 from spectrakit_kernelfp.model import fit
 from spectrakit_kernelfp.network_student import KernelTeacher
-from spectrakit_kernelfp.scoring import merit
+from spectrakit_kernelfp.scoring import BLOCK_WEIGHTS, merit, standardise
 from structure_ranking import Ranker, next_in_mass
 
+from spectrakit.atomic import atomic_path
 from spectrakit.bundle import Bundle
 from spectrakit.plugin import Job
-from spectrakit.run import Run
+from spectrakit.run import Run, is_run
 from spectrakit.search.learned import LearnedScorer
+from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.train.distillation import Card, StudentOptions
 from spectrakit.train.distillation.distilling import learn, prepare
-from spectrakit.train.distillation.views import join, precursor_of
+from spectrakit.train.distillation.molecules import molecule_vectors
+from spectrakit.train.distillation.views import join, peaks_of, precursor_of
 from spectrakit.train.distillation.writing import write_student
 
 ROWS = {  # name -> weights of the losses; the truth has a part in all
@@ -57,6 +62,10 @@ ROWS = {  # name -> weights of the losses; the truth has a part in all
     "all": {"hint": 1.0, "vid": 1.0, "kl": 0.7, "flow": 0.3, "match": 1.0},
     "match, teacher not held out": {"match": 1.0},
 }
+HEAD = (
+    "| losses | Recall@1 (95 % interval) | MRR | swapped | share of teacher margin | CPU s |\n"
+    "|---|---|---|---|---|---|"
+)
 OFF = dict.fromkeys(("match", "hint", "vid", "kl", "flow"), 0.0)
 TIMED = 200  # spectra
 
@@ -72,8 +81,9 @@ def make_job(folder, train, valid):
     plan = {"verb": "distill", "plugin": {"name": "kernelfp", "version": "1"}, "options": {},
             "data": [], "seed": 0, "device": "cpu"}  # fmt: skip
     return Job(
-        train=train, valid=valid, parent=None, run=Run.create(folder, plan), device="cpu", seed=0,
-        rank=0, world=1, progress=progress, should_stop=lambda: False,
+        train=train, valid=valid, parent=None, device="cpu", seed=0, rank=0, world=1,
+        run=Run.open(folder) if is_run(folder) else Run.create(folder, plan),
+        progress=progress, should_stop=lambda: False,
     )  # fmt: skip
 
 
@@ -89,6 +99,7 @@ class Split:
             for u in self.unknowns
         ]
         self.neighbour = next_in_mass(self.unknowns)
+        self.vectors = {}  # of candidates
         ranker = Ranker(model, self.unknowns)
         surplus = ranker.surplus([u.together for u in self.unknowns])
         told = [ranker.scores(self.unknowns, s) for s in (surplus, surplus[self._swapped()])]
@@ -101,23 +112,52 @@ class Split:
     def _swapped(self):
         return [self.neighbour[i] for i in range(len(self.unknowns))]
 
-    def ranked(self, scorer):
-        """Return ranks of the truth, with its spectra and with those next in mass."""
-        embedding = []
+    def embeddings(self, encode):
+        """Return the mean (B, d) of each molecule: over spectra, then over polarities."""
+        flat = [one for spectra in self.spectra for one in spectra]
+        vectors = np.concatenate([encode(flat[k : k + 64]) for k in range(0, len(flat), 64)])
+        found, start = [], 0
         for spectra in self.spectra:
-            found = scorer.spectra(spectra)
+            own = vectors[start : start + len(spectra)]
+            start += len(spectra)
             sign = np.array([s.polarity for s in spectra])
-            means = [found[sign == p].mean(axis=0) for p in np.unique(sign)]
-            embedding.append(np.mean(means, axis=0))
-        swapped = [embedding[i] for i in self._swapped()]
+            found.append(np.mean([own[sign == p].mean(axis=0) for p in np.unique(sign)], axis=0))
+        return found
+
+    def ranked(self, embeddings, molecules, evidence):
+        """Return ranks of the truth, with its spectra and with those next in mass."""
+        swapped = [embeddings[i] for i in self._swapped()]
         return [
             ranks(
-                [scorer.evidence(e, scorer.molecules(u.smiles))
-                 for e, u in zip(vectors, self.unknowns, strict=True)],
+                [evidence(e, molecules[u.key]) for e, u in zip(given, self.unknowns, strict=True)],
                 self.unknowns,
             )
-            for vectors in (embedding, swapped)
-        ]  # fmt: skip
+            for given in (embeddings, swapped)
+        ]
+
+
+def in_torch(split, lesson, student):
+    """Return what ``Split.ranked`` does with a student in torch; its bundle answers the same."""
+
+    def encode(spectra):
+        with torch.no_grad():
+            return student(**peaks_of(spectra)).numpy()
+
+    def evidence(vector, molecules):
+        scores = np.einsum("bd,mbd->mb", vector, molecules).astype(np.float64)
+        return standardise(scores) @ BLOCK_WEIGHTS
+
+    if not split.vectors:
+        for unknown in split.unknowns:
+            bits = fingerprints(unknown.smiles)[0]
+            split.vectors[unknown.key] = molecule_vectors(lesson.directions, bits)
+    return split.ranked(split.embeddings(encode), split.vectors, evidence)
+
+
+def as_bundle(split, scorer):
+    """Return what ``Split.ranked`` does with a bundle."""
+    molecules = {u.key: scorer.molecules(u.smiles) for u in split.unknowns}
+    return split.ranked(split.embeddings(scorer.spectra), molecules, scorer.evidence)
 
 
 def seconds(call, items):
@@ -162,62 +202,90 @@ def show(name, found, split, rest=""):
     )
 
 
+def kept(path, make):
+    """Return what was made before, or make it and keep it: a benchmark that was stopped goes on."""
+    if not path.exists():
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as part:
+            part.write_bytes(pickle.dumps(made))
+    return pickle.loads(path.read_bytes())
+
+
+def fitted():
+    """Return the teacher, as ``spectrakit pretrain -m kernelfp`` fits it."""
+    spectra, smiles, _ = training_set(train_records().spectra)
+    return fit(spectra, smiles)
+
+
+def lesson_of(model, options, held_out, folder):
+    """Return what the teacher says of the training spectra."""
+    train = list(train_records().spectra)
+    valid = list(read_records("massbank_valid.msp.gz").spectra)
+    wanted = replace(options, hint=float(held_out))  # one row only needs the plain answers
+    job = make_job(folder, train, valid)
+    return prepare(job, [KernelTeacher(model, held_out=held_out)], wanted)
+
+
+def export(row, student, lesson, model, options, split, folder):
+    """Print the row of a bundle, its latency and sizes, and return its scorer."""
+    path = write_student(
+        make_job(folder, [], []), student, lesson.directions, lesson.train, lesson.lists,
+        [KernelTeacher(model)], options, CARD,
+    )  # fmt: skip
+    bundle = Bundle(path)
+    scorer = LearnedScorer(bundle)
+    show(f"{row}, as a bundle", as_bundle(split, scorer), split, "|")
+    slow, fast = latency(split, model, scorer)
+    sizes = {name: round(one["bytes"] / 1e6, 1) for name, one in bundle.files.items()}
+    print(f"\nms per spectrum: teacher {slow:.1f}, student {fast:.2f}: {slow / fast:.1f} x lower; "
+          f"MB: {sizes}", flush=True)  # fmt: skip
+    return scorer
+
+
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--rows", default=",".join(ROWS), help="rows of the table")
     parser.add_argument("--student", default="bag")
-    parser.add_argument("--test", default="", help="row that is also reported on test")
+    parser.add_argument("--bundle", default="", help="row that is exported, timed and weighed")
+    parser.add_argument("--test", action="store_true", help="report that row on test as well")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is made")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    train = list(train_records().spectra)
-    spectra, smiles, used = training_set(train)
-    model = fit(spectra, smiles)
-    valid = list(read_records("massbank_valid.msp.gz").spectra)
-    base = StudentOptions(
-        student=asked.student, steps=asked.steps, every=max(1, asked.steps // 4), int8_loss=0.002
-    )
-    split = Split("valid", model, base.max_peaks)
+    work = asked.work
+    base = StudentOptions(student=asked.student, steps=asked.steps, every=max(1, asked.steps // 4))
+    model = kept(work / "teacher.pkl", fitted)
+    split = kept(work / "valid.pkl", lambda: Split("valid", model, base.max_peaks))
     print(
         f"massbank_valid.msp.gz, candidates_valid_mass.csv.gz, n = {len(split.unknowns)} molecules;"
-        f" trained on {used} spectra of {len(smiles)} molecules; {asked.student} student, "
-        f"{asked.steps} steps of {base.batch}\n"
-        "| losses | Recall@1 (95 % interval) | MRR | swapped | share of the teacher's margin | "
-        "CPU s | ms per spectrum (teacher / student) | MB |\n|---|---|---|---|---|---|---|---|"
+        f" trained on {len(model.keys)} molecules; {asked.student} student, "
+        f"{asked.steps} steps of {base.batch}\n{HEAD}"
     )
-    show("*teacher*: kernelfp", split.teacher, split, "| | |")
-    lessons, bundles = {}, {}
-    with tempfile.TemporaryDirectory() as place:
-        for name in [row for row in ROWS if row in asked.rows.split(",")]:
-            options = replace(base, **{**OFF, **ROWS[name]})
-            held_out = "not held out" not in name
-            teacher = KernelTeacher(model, held_out=held_out)
-            job = make_job(Path(place) / name.replace(" ", "-"), train, valid)
-            if held_out not in lessons:
-                lessons[held_out] = prepare(job, [teacher], replace(base, hint=1.0, kl=1.0))
-            lesson = lessons[held_out]
-            start = time.process_time()
-            student = learn(job, lesson, options, CARD)
-            cost = time.process_time() - start
-            path = write_student(
-                job, student, lesson.directions, lesson.train, lesson.lists, [teacher], options,
-                CARD,
-            )  # fmt: skip
-            bundle = bundles[name] = Bundle(path)
-            scorer = LearnedScorer(bundle)
-            found = split.ranked(scorer)
-            slow, fast = latency(split, model, scorer)
-            size = sum(one["bytes"] for one in bundle.files.values()) / 1e6
-            told = f"{cost:.0f} | {slow:.1f} / {fast:.2f} = {slow / fast:.1f} | {size:.1f} |"
-            show(name, found, split, told)
-        if asked.test:
-            final = Split("test", model, base.max_peaks)
-            print(f"\nmassbank_test.msp.gz, n = {len(final.unknowns)} molecules, looked at once")
-            show("*teacher*: kernelfp", final.teacher, final)
-            for name in dict.fromkeys(("none", asked.test)):
-                if name in bundles:
-                    show(name, final.ranked(LearnedScorer(bundles[name])), final)
+    show("*teacher*: kernelfp", split.teacher, split, "|")
+    students, lesson = {}, None
+    for name in [row for row in ROWS if row in asked.rows.split(",")]:
+        options = replace(base, **{**OFF, **ROWS[name]})
+        held_out = "not held out" not in name
+        make = partial(lesson_of, model, base, held_out, work / "lesson")
+        lesson = kept(work / f"lesson-{asked.student}-{held_out}.pkl", make)
+        start = time.process_time()
+        job = make_job(work / f"{asked.student}-{asked.steps}-{name.replace(' ', '-')}", [], [])
+        students[name] = learn(job, lesson, options, CARD)
+        cost = f"{time.process_time() - start:.0f} |"
+        show(name, in_torch(split, lesson, students[name]), split, cost)
+        if name != asked.bundle:
+            continue
+        scorer = export(name, students[name], lesson, model, options, split, work / "bundle")
+    if asked.test:
+        final = Split("test", model, base.max_peaks)
+        print(f"\nmassbank_test.msp.gz, candidates_test_mass.csv.gz, n = {len(final.unknowns)} "
+              f"molecules, looked at once\n{HEAD}")  # fmt: skip
+        show("*teacher*: kernelfp", final.teacher, final, "|")
+        if "none" in students:
+            show("none", in_torch(final, lesson, students["none"]), final, "|")
+        show(f"{asked.bundle}, as a bundle", as_bundle(final, scorer), final, "|")
 
 
 CARD = Card("kernelfp-network", "1", "kernelfp", "1", "Student of kernelfp.")

@@ -20,7 +20,7 @@ from spectrakit.plugin import Job
 from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.train.checkpoint import Maker
 from spectrakit.train.distillation.batches import Targets, ViewBatches
-from spectrakit.train.distillation.bins import count_bins, vocabulary
+from spectrakit.train.distillation.bins import Vocabulary, count_bins, vocabulary
 from spectrakit.train.distillation.molecules import Directions, aims, fit_directions
 from spectrakit.train.distillation.options import StudentOptions
 from spectrakit.train.distillation.pupil import Pupil, teach
@@ -82,6 +82,7 @@ class Lesson:
         directions: of the molecules' side.
         prior: (b,) share of the training molecules that have each learned bit.
         targets: truth and teachers' answers.
+        vocabularies: bins that count, by kind of mass.
         lists: held-out molecules and candidates; None where nothing is held out.
     """
 
@@ -89,6 +90,7 @@ class Lesson:
     directions: tuple[Directions, ...]
     prior: NDArray[np.float32]
     targets: Targets
+    vocabularies: Mapping[str, Vocabulary]
     lists: Lists | None
 
 
@@ -116,13 +118,14 @@ def prepare(job: Job, teachers: Sequence[Teacher], options: StudentOptions) -> L
         with_features=options.weights.of_features, with_bits=options.weights.of_bits,
     )  # fmt: skip
     targets = Targets(bits[:, columns], aims(directions, bits), answers)
-    return Lesson(train, directions, shares[columns], targets, lists)
+    vocabularies = vocabularies_of(train, options, job.seed)
+    return Lesson(train, directions, shares[columns], targets, vocabularies, lists)
 
 
 def learn(job: Job, lesson: Lesson, options: StudentOptions, card: Card) -> Student:
     """Train a student, or what is left of it; afterwards it has its best weights."""
     torch.manual_seed(job.seed)
-    student = new_student(lesson.train, lesson.directions, options, job.seed)
+    student = new_student(lesson.vocabularies, len(lesson.directions), options)
     size = lesson.targets.answers.feature.shape[1]
     pupil = Pupil(student, lesson.prior, size, options.weights, options.drop_peaks)
     batches = ViewBatches(
@@ -144,33 +147,38 @@ def learn(job: Job, lesson: Lesson, options: StudentOptions, card: Card) -> Stud
     return student
 
 
-def new_student(
-    train: Views, directions: tuple[Directions, ...], options: StudentOptions, seed: int
-) -> Student:
-    """Return a student whose bags know the bins of the training spectra."""
+def vocabularies_of(train: Views, options: StudentOptions, seed: int) -> dict[str, Vocabulary]:
+    """Return the bins of the training spectra that count, by kind; none for a transformer."""
     joined = [train.spectra[row] for row in train.joined]
     starts = range(0, len(joined), CHUNK)
     batches = [_Peaks(peaks_of(joined[start : start + CHUNK])) for start in starts]
-    found = {
+    return {
         kind: vocabulary(
             count_bins(kind, batches), kind, width=options.bag_width, min_rows=MIN_ROWS, seed=seed
         )
         for kind in (options.kinds if options.student != "transformer" else ())
     }
+
+
+def new_student(
+    vocabularies: Mapping[str, Vocabulary], n_blocks: int, options: StudentOptions
+) -> Student:
+    """Return a student before training."""
     config = Config(
         student=options.student,
-        rows={kind: len(one.vectors) - 1 for kind, one in found.items()},
+        rows={kind: len(one.vectors) - 1 for kind, one in vocabularies.items()},
         bag_width=options.bag_width,
         width=options.width,
         depth=options.depth,
         token_width=options.token_width,
         heads=options.heads,
         dropout=options.dropout,
-        blocks=len(directions),
+        blocks=n_blocks,
         dimension=options.dimension,
     )
     student = Student(config)
-    student.start_from(found)
+    student.start_from(vocabularies)
+    student.bags.requires_grad_(options.train_bags)
     return student
 
 

@@ -15,6 +15,9 @@ class StudentOptions:
     student: str = option("bag", "Architecture of the student.", choices=STUDENTS)
     kinds: tuple[str, ...] = option(KINDS, "Kinds of masses in its bags.", choices=KINDS)
     bag_width: int = option(192, "Width of the vectors of bins.", low=2)
+    train_bags: bool = option(
+        False, "Train the vectors of bins; else they stay the singular vectors they begin as."
+    )
     width: int = option(768, "Hidden units.", low=4)
     depth: int = option(2, "Layers of the transformer.", low=1)
     token_width: int = option(128, "Width of the transformer's tokens.", low=8)
