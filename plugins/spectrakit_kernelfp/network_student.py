@@ -18,7 +18,7 @@ from spectrakit.search.molecular_fingerprints import N_BITS
 from spectrakit.spectrum import Spectrum
 from spectrakit.train.distillation.molecules import Directions, fit_directions
 from spectrakit_kernelfp.data import measurement, neutral_mass
-from spectrakit_kernelfp.features import merge
+from spectrakit_kernelfp.features import Merged, merge
 from spectrakit_kernelfp.kernel import coefficients, gram
 from spectrakit_kernelfp.model import Model, held_out_weights
 
@@ -83,15 +83,18 @@ class KernelTeacher:
             distinct, place = np.unique([known[row] for row in own], return_inverse=True)
             found[own] = self._model.mix(half, self._weights[polarity][distinct])[place]
         others = [row for row, at in enumerate(known) if at < 0]
-        for row in others:
-            one = spectra[row]
-            mass = neutral_mass(one.molecule.smiles) if one.molecule else np.nan
-            merged = merge([measurement(one, mass)])
-            if merged is None:
-                found[row] = np.nan
-            else:
-                found[row] = self._model.surplus(polarity, [merged])[0]
+        merged = [self._merged(spectra[row]) for row in others]
+        found[[row for row, one in zip(others, merged, strict=True) if one is None]] = np.nan
+        readable = [row for row, one in zip(others, merged, strict=True) if one is not None]
+        if readable:
+            whole = [one for one in merged if one is not None]
+            found[readable] = self._model.surplus(polarity, whole)
         return found
+
+    @staticmethod
+    def _merged(spectrum: Spectrum) -> Merged | None:
+        mass = neutral_mass(spectrum.molecule.smiles) if spectrum.molecule else np.nan
+        return merge([measurement(spectrum, mass)])
 
     def _weights_of(self, polarity: int) -> Singles:
         """Return (n, n) weights of the training rows for each of them."""
