@@ -1,5 +1,7 @@
 """From spectra as read to what the kernel learns from: measurements by molecule and polarity."""
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from math import isfinite, nan
@@ -12,7 +14,11 @@ from spectrakit_kernelfp.features import Measurement
 
 FAR_PPM = 20.0  # a stated precursor further from its molecule is nominal or wrong
 
+MASSBANK = "MassBank, "  # stands before the contributor that an accession names
+_ACCESSION = re.compile(r"MSBNK-(.+)-[^-]+")
+
 Spectra = dict[tuple[str, int], list[Measurement]]
+Sources = Counter[tuple[str, str]]  # (who, under which licence) -> spectra
 
 
 @lru_cache(maxsize=1 << 16)
@@ -44,14 +50,23 @@ def measurement(spectrum: Spectrum, mass: float) -> Measurement:
     return Measurement(mz, np.asarray(spectrum.intensity, np.float64), stated)
 
 
+def source_of(spectrum: Spectrum) -> tuple[str, str]:
+    """Return who measured a spectrum, as its record says, and its licence; empty: not said."""
+    who = str(spectrum.extra.get("AUTHORS", "")).strip()
+    accession = _ACCESSION.fullmatch(spectrum.native_id)
+    if accession and not who:
+        who = f"{MASSBANK}{accession[1]}"
+    return who, str(spectrum.extra.get("LICENSE", "")).strip()
+
+
 def training_set(
-    spectra: Iterable[Spectrum], licences: Collection[str] = ()
+    spectra: Iterable[Spectrum], licences: Collection[str] = (), sources: Sources | None = None
 ) -> tuple[Spectra, dict[str, str], int]:
     """Return spectra by (molecule, polarity), the SMILES of each molecule, and how many were used.
 
     Molecules are told apart by the first block of their InChIKey, else by their SMILES. Spectra
     without a polarity, a SMILES, or (where ``licences`` are given) one of these licences in
-    their record are left out.
+    their record are left out. Those used are counted in ``sources``.
     """
     found: Spectra = {}
     smiles: dict[str, str] = {}
@@ -67,4 +82,6 @@ def training_set(
         one = measurement(spectrum, neutral_mass(structure))
         found.setdefault((key, spectrum.polarity), []).append(one)
         used += 1
+        if sources is not None:
+            sources[source_of(spectrum)] += 1
     return found, smiles, used

@@ -15,6 +15,32 @@ class PretrainOptions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DistillOptions:
+    """What `distill` can be told."""
+
+    rank: int = option(96, "Latent directions of peaks, losses and differences each.", low=1)
+    min_molecules: int = option(16, "Bins that fewer molecules show are left out.", low=1)
+    output_rank: int = option(128, "Length of a vector: directions of each fingerprint.", low=1)
+    int8: bool = option(True, "Write int8 tables, unless that changes ranks on held-out molecules.")
+    most: float = option(0.01, "Change of Recall@1 or MRR that int8 may cost.", low=0.0, high=1.0)
+    name: str = option("kernelfp", "Name of the bundle.")
+    version: str = option("1", "Version of the bundle; it begins with a digit.")
+    licence: str = option("", "Licence of the bundle; empty: those of the spectra it learned from.")
+    attributions: str = option(
+        "", "CSV of whom to name, with columns contributor, authors, copyright and license."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyOptions:
+    """What `identify -m RUN` can be told."""
+
+    structures: str = option("hmdb", "Structure list: built-in, installed, or a file.")
+    tolerance: str = option("10ppm", "Precursor tolerance, in ppm or Da.")
+    top: int = option(5, "Candidates given for each spectrum.", low=1)
+
+
 plugin = Plugin(
     name="kernelfp",
     summary="Molecular fingerprints from MS/MS by kernel ridge regression, fitted in seconds.",
@@ -24,6 +50,14 @@ plugin = Plugin(
             "spectrakit_kernelfp.pretrain:run",
             PretrainOptions,
             needs=("ms2", "molecule", "structure"),
+        ),
+        "distill": Action(
+            "spectrakit_kernelfp.distill:run",
+            DistillOptions,
+            needs=("molecule", "structure"),
+        ),
+        "identify": Action(
+            "spectrakit_kernelfp.identify:run", IdentifyOptions, needs=("ms2", "precursor")
         ),
     },
     doi="10.1073/pnas.1509788112",

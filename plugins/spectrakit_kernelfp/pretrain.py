@@ -1,17 +1,18 @@
 """`spectrakit pretrain -m kernelfp`: fit once, judge on what is held out, keep the model."""
 
+import json
 import logging
 from pathlib import Path
 
 import numpy as np
 
 from spectrakit.plugin import Job
-from spectrakit_kernelfp.data import Spectra, training_set
+from spectrakit_kernelfp.data import Sources, Spectra, training_set
 from spectrakit_kernelfp.features import merge
 from spectrakit_kernelfp.model import Model, fit, save
 from spectrakit_kernelfp.plugin import PretrainOptions
 
-MODEL = "model.npz"
+MODEL, SOURCES = "model.npz", "sources.json"
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,8 @@ def run(job: Job, options: PretrainOptions) -> Path:
     if job.run.resume_step():
         return job.run.path  # one step is all there is
     with job.progress("kernelfp", 3, "steps") as advance:
-        spectra, smiles, used = training_set(job.train, options.licences)
+        sources: Sources = Sources()
+        spectra, smiles, used = training_set(job.train, options.licences, sources)
         advance(1)
         model = fit(spectra, smiles, ridge=options.ridge)
         advance(1)
@@ -31,6 +33,8 @@ def run(job: Job, options: PretrainOptions) -> Path:
         job.run.record(1, loss=1 - agreement, valid_cosine=agreement, molecules=len(model.keys))
         with job.run.checkpoint(1) as folder:
             save(model, folder / MODEL)
+            told = [{"who": w, "licence": c, "spectra": n} for (w, c), n in sorted(sources.items())]
+            (folder / SOURCES).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         advance(1)
     return job.run.path
 

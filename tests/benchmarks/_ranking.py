@@ -76,6 +76,11 @@ def query(records, rows, mass):
     return Query(merged, fragments, n_spectra)
 
 
+def some_rows(records, rows):
+    """Return the rows of a molecule that stand alone as queries."""
+    return sorted(rows, key=lambda r: _hash(f"one {records.accession[r]}"))[:PER_MOLECULE]
+
+
 def load_unknowns(split, mode):
     """Return the molecules of ``massbank_<split>``; masses are those of the candidate list."""
     records = read_records(f"massbank_{split}.msp.gz")
@@ -84,7 +89,7 @@ def load_unknowns(split, mode):
     for key, rows in sorted(rows_by_molecule(records).items()):
         listed = [molecules()[k][1] for k, _ in by_mass[key] if k in molecules()]
         mass = float(np.median(listed))  # what a user knows: the mass that was searched
-        some = sorted(rows, key=lambda r: _hash(f"one {records.accession[r]}"))[:PER_MOLECULE]
+        some = some_rows(records, rows)
         keys = [k for k, _ in lists[key]]
         found.append(
             Unknown(

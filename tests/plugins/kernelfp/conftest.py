@@ -64,3 +64,25 @@ def kernelfp(site, monkeypatch):
         "[spectrakit.plugins]\nkernelfp = spectrakit_kernelfp.plugin:plugin\n"
     )
     monkeypatch.syspath_prepend(str(PLUGINS))
+
+
+@pytest.fixture
+def store(molecules, tmp_path):
+    """Write the molecules as a store, every ninth held out; return its path."""
+    from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
+    from spectrakit.store import StoreWriter
+
+    spectra, smiles = molecules
+    path = tmp_path / "train.h5"
+    with StoreWriter(path) as writer:
+        for number, ((key, polarity), measured) in enumerate(spectra.items()):
+            writer.add_sample(f"s{number}", split="valid" if number % 9 == 0 else "train")
+            for one in measured:
+                molecule = Molecule(smiles=smiles[key])
+                written = Spectrum(Modality.MSMS, Axis(one.mz, "m/z"), one.intensity, ms_level=2,
+                                   polarity=polarity, precursor_mz=one.precursor_mz,
+                                   native_id=f"MSBNK-Lab_{polarity % 3}-{number}",
+                                   sample=f"s{number}", molecule=molecule,
+                                   extra={"LICENSE": "CC0"})  # fmt: skip
+                writer.add(written)
+    return path

@@ -1,5 +1,7 @@
 """The model from spectra to candidates, on disk and through `spectrakit pretrain`."""
 
+import json
+
 import numpy as np
 import pytest
 from spectrakit_kernelfp.data import measurement, neutral_mass, training_set
@@ -10,7 +12,6 @@ from spectrakit_kernelfp.scoring import block_scores, merit
 from spectrakit.errors import InputError, MismatchError
 from spectrakit.search.molecular_fingerprints import N_BITS, clusters, fingerprints
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
-from spectrakit.store import StoreWriter
 
 
 def test_an_unseen_molecule_is_named_from_its_parts(molecules):
@@ -120,22 +121,17 @@ def test_only_spectra_of_the_asked_licences_are_learned_from():
     assert training_set(given, ("CC0",))[2] == 1
 
 
-def test_pretrain_writes_a_run_that_can_be_loaded(molecules, cli, kernelfp, tmp_path):
-    spectra, smiles = molecules
-    with StoreWriter(tmp_path / "train.h5") as writer:
-        for number, ((key, polarity), measured) in enumerate(spectra.items()):
-            writer.add_sample(f"s{number}", split="valid" if number % 9 == 0 else "train")
-            for one in measured:
-                molecule = Molecule(smiles=smiles[key])
-                written = Spectrum(Modality.MSMS, Axis(one.mz, "m/z"), one.intensity, ms_level=2,
-                                   polarity=polarity, precursor_mz=one.precursor_mz,
-                                   sample=f"s{number}", molecule=molecule)  # fmt: skip
-                writer.add(written)
+def test_pretrain_writes_a_run_that_can_be_loaded(store, cli, kernelfp, tmp_path):
     out = tmp_path / "run"
-    result = cli("pretrain", tmp_path / "train.h5", "-m", "kernelfp", "-o", out)
+    result = cli("pretrain", store, "-m", "kernelfp", "-o", out)
     assert result.exit_code == 0, result.stderr
-    model = load(out / "checkpoints" / "step-000000001" / "model.npz")
-    assert set(model.halves) == {1, -1}
-    result = cli("pretrain", tmp_path / "train.h5", "-m", "kernelfp", "-s", "rigde=1", "-o", out)
+    checkpoint = out / "checkpoints" / "step-000000001"
+    assert set(load(checkpoint / "model.npz").halves) == {1, -1}
+    told = json.loads((checkpoint / "sources.json").read_text())
+    assert {(one["who"], one["licence"]) for one in told} == {
+        ("MassBank, Lab_1", "CC0"),
+        ("MassBank, Lab_2", "CC0"),
+    }
+    result = cli("pretrain", store, "-m", "kernelfp", "-s", "rigde=1", "-o", out)
     assert result.exit_code == 2
     assert "ridge" in result.stderr

@@ -1,0 +1,212 @@
+"""`spectrakit distill -m RUN`: the fitted model as one bundle that needs no plugin.
+
+Nothing is trained. The spectra given are those to judge by (held out) and candidates of their
+masses; structure lists may be given beside them. Whether the tables become int8 is decided by
+what that does to the ranks of held-out molecules.
+"""
+
+import csv
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectrakit.bundle import Step, write_bundle
+from spectrakit.bundle.manifest import split_label
+from spectrakit.errors import InputError, MismatchError
+from spectrakit.plugin import Job
+from spectrakit.run import Run
+from spectrakit.search.molecular_fingerprints import N_BITS, NAME
+from spectrakit_kernelfp.compact import Compact, compact, rounded
+from spectrakit_kernelfp.data import MASSBANK
+from spectrakit_kernelfp.features import ABOVE_PRECURSOR, FLOOR, GAP, MAX_PEAKS
+from spectrakit_kernelfp.graphs import PRECURSOR, molecule_graph, spectrum_graph
+from spectrakit_kernelfp.lists import Blocks, Unknown, ranks, recall_and_mrr, unknowns_of
+from spectrakit_kernelfp.model import Model, load
+from spectrakit_kernelfp.plugin import DistillOptions, plugin
+from spectrakit_kernelfp.pretrain import MODEL, SOURCES
+from spectrakit_kernelfp.scoring import BLOCK_WEIGHTS, standardise
+
+CLEANING = (
+    Step("below_precursor", 1, {"margin": -ABOVE_PRECURSOR}),
+    Step(
+        "clean_peaks",
+        1,
+        {
+            "tolerance": f"{GAP / 2 * 1e3:g}mDa",  # peaks closer than twice this are one
+            "min_relative_intensity": FLOOR,
+            "max_peaks": MAX_PEAKS,
+        },
+    ),
+)
+
+log = logging.getLogger(__name__)
+
+
+def run(job: Job, options: DistillOptions) -> Path:
+    """Write the bundle of a fitted run and return its folder."""
+    target = job.run.student(options.name, options.version)
+    split_label(target.name)
+    folder = checkpoint_of(job.parent)
+    sources = _sources(folder)
+    whom = _attributions(sources, options.attributions)
+    with job.progress("kernelfp", 3, "steps") as advance:
+        model = load(folder / MODEL)
+        small = compact(
+            model,
+            rank=options.rank,
+            min_molecules=options.min_molecules,
+            output_rank=options.output_rank,
+        )
+        advance(1)
+        unknowns = unknowns_of(job.train, job.valid)
+        log.info("kernelfp: %d molecules are held out", len(unknowns))
+        chosen, metrics = _choose(model, small, unknowns, options)
+        advance(1)
+        for row in metrics:
+            log.info("kernelfp: %s %.4f", row["name"], row["value"])
+        job.run.record(1, **{row["name"]: row["value"] for row in metrics})
+        licences = sorted({licence for _, licence in sources if licence})
+        path = write_bundle(
+            target,
+            graphs={
+                "encode_spectrum": spectrum_graph(chosen),
+                "encode_molecule": molecule_graph(chosen, N_BITS),
+            },
+            replace_old=True,  # of this very run, which was begun again
+            task="embed",
+            modality="msms",
+            input={"kind": "peaks", "precursor": list(PRECURSOR), "fingerprint": NAME},
+            preprocessing=CLEANING,
+            summary=plugin.summary,
+            plugin={"name": plugin.name, "version": plugin.version},
+            calibration={"block_weights": BLOCK_WEIGHTS.tolist()},
+            data=_data(job),
+            metrics=tuple(metrics),
+            licence=options.licence or ", ".join(licences),
+            attributions=tuple(whom),
+        )
+        advance(1)
+    return path
+
+
+def checkpoint_of(parent: Path | None) -> Path:
+    """Return the checkpoint of a fitted run.
+
+    Raises:
+        InputError: no run was named, or it has no checkpoint.
+    """
+    folder = Run.open(parent).last_checkpoint() if parent is not None else None
+    if folder is None:
+        raise InputError(
+            f"{parent or '-m'}: is no run with a fitted kernelfp model.",
+            hint="Fit one with `spectrakit pretrain STORE -m kernelfp -o RUN`, then name RUN.",
+        )
+    return folder
+
+
+def _choose(
+    model: Model, small: Compact, unknowns: Sequence[Unknown], options: DistillOptions
+) -> tuple[Compact, list[dict[str, Any]]]:
+    """Return float or int8 tables, whichever the held-out molecules allow, and the metrics."""
+    smaller = rounded(small) if options.int8 else small
+    asked = [one for one in unknowns if len(one.smiles) > 1]
+    if not asked:  # nothing to rank: how well spectra point at their own molecules
+        if not unknowns:
+            return smaller, []
+        cosine = np.mean([_agreement(smaller, model, one) for one in unknowns])
+        row = {"name": "cosine", "value": float(cosine), "split": "valid", "n": len(unknowns)}
+        return smaller, [row]
+    bits = {one: model.candidates(one.smiles) for one in asked}
+    chosen, found = small, _judge(small, bits)
+    if options.int8:
+        then = _judge(smaller, bits)
+        change = max(abs(a - b) for a, b in zip(found, then, strict=True))
+        kept = change <= options.most
+        log.info("kernelfp: int8 changes ranks by %.4f: %s", change, "kept" if kept else "refused")
+        if kept:
+            chosen, found = smaller, then
+    exact = recall_and_mrr(ranks(asked, lambda one: model.score(one.spectra, one.smiles)))
+    names = ("recall_at_1", "mrr", "teacher_recall_at_1", "teacher_mrr")
+    told = [
+        {"name": name, "value": value, "split": "valid", "n": len(asked)}
+        for name, value in zip(names, (*found, *exact), strict=True)
+    ]
+    return chosen, told
+
+
+def _judge(small: Compact, bits: Mapping[Unknown, Any]) -> tuple[float, float]:
+    """Return Recall@1 and MRR of the small model; ``bits`` of the candidates of each list."""
+
+    def scores(one: Unknown) -> Blocks:
+        vectors = small.spectrum(one.spectra)
+        products = np.einsum("bd,mbd->mb", vectors, small.molecules(bits[one]))
+        return standardise(products.astype(np.float64))
+
+    return recall_and_mrr(ranks(list(bits), scores))
+
+
+def _agreement(small: Compact, model: Model, one: Unknown) -> float:
+    """Return the cosine of a spectrum's vector and that of its molecule."""
+    spectrum = small.spectrum(one.spectra).ravel()
+    molecule = small.molecules(model.candidates([one.smiles[one.truth]])).ravel()
+    scale = float(np.linalg.norm(spectrum) * np.linalg.norm(molecule))
+    return float(spectrum @ molecule) / scale if scale > 0 else 0.0
+
+
+def _data(job: Job) -> tuple[Mapping[str, Any], ...]:
+    """Return the data the model was fitted on, and those it was judged by."""
+    fitted = Run.open(job.parent).data() if job.parent is not None else ()
+    judged = tuple({**one, "role": f"distill {one['role']}"} for one in job.run.data())
+    return (*({**one, "role": f"pretrain {one['role']}"} for one in fitted), *judged)
+
+
+def _sources(folder: Path) -> dict[tuple[str, str], int]:
+    """Return (who, licence) -> spectra that the model learned from."""
+    path = folder / SOURCES
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return {(str(one["who"]), str(one["licence"])): int(one["spectra"]) for one in told}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); it says whose spectra were learned.",
+            hint="Fit the run again.",
+        ) from error
+
+
+def _attributions(sources: Mapping[tuple[str, str], int], table: str) -> list[str]:
+    """Return whom to name: the sources, or what a table says of them.
+
+    Raises:
+        InputError: the table cannot be read.
+        MismatchError: it lacks a column.
+    """
+    plain = [f"{who} ({licence})" for who, licence in sorted(sources) if who]
+    if not table:
+        return plain
+    try:
+        with Path(table).open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{table}: cannot be read: {error}.", hint="Give a CSV of whom to name."
+        ) from error
+    named: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        try:
+            key = (row["contributor"], row["license"])
+            text = f"{row['contributor']} ({row['license']}): {row['authors']}. {row['copyright']}"
+        except KeyError as error:
+            raise MismatchError(
+                f"{table}: has no column {error}.",
+                hint="It needs contributor, authors, copyright and license.",
+            ) from error
+        named.setdefault(key, []).append(text.rstrip(". "))
+    found: list[str] = []
+    for who, licence in sorted(sources):
+        key = (who.removeprefix(MASSBANK), licence)
+        found += named.get(key) or ([f"{who} ({licence})"] if who else [])
+    return found
