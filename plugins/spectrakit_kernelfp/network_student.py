@@ -9,18 +9,23 @@ what the teacher sees in all.
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.plugin import Job
 from spectrakit.search.molecular_fingerprints import N_BITS
 from spectrakit.spectrum import Spectrum
+from spectrakit.train.distillation.distilling import distil
 from spectrakit.train.distillation.molecules import Directions, fit_directions
+from spectrakit.train.distillation.writing import Card
 from spectrakit_kernelfp.data import measurement, neutral_mass
 from spectrakit_kernelfp.features import Merged, merge
 from spectrakit_kernelfp.kernel import coefficients, gram
 from spectrakit_kernelfp.model import Model, held_out_weights
+from spectrakit_kernelfp.plugin import DistillOptions, plugin
 
 FEATURES = 128  # directions of each block that are the teacher's feature
 
@@ -117,6 +122,18 @@ class KernelTeacher:
         own = self._model.bits.tocsr()
         place = (own.data, self._model.kept[own.indices], own.indptr)
         return sp.csr_matrix(place, shape=(own.shape[0], N_BITS))
+
+
+def distil_network(
+    job: Job, options: DistillOptions, model: Model, attributions: tuple[str, ...]
+) -> Path:
+    """Train a network on the model's held-out answers, and write its bundle into the run."""
+    card = Card(
+        options.name, options.version, plugin.name, plugin.version,
+        f"A {options.student} network taught by kernel ridge fingerprints.",
+        options.licence, attributions,
+    )  # fmt: skip
+    return distil(job, [KernelTeacher(model)], options, card=card)
 
 
 def _key(spectrum: Spectrum) -> str:

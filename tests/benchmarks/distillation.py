@@ -45,11 +45,11 @@ from spectrakit.plugin import Job
 from spectrakit.run import Run, is_run
 from spectrakit.search.learned import LearnedScorer
 from spectrakit.search.molecular_fingerprints import fingerprints
-from spectrakit.train.distillation import Card, StudentOptions
 from spectrakit.train.distillation.distilling import learn, prepare
 from spectrakit.train.distillation.molecules import molecule_vectors
+from spectrakit.train.distillation.options import StudentOptions
 from spectrakit.train.distillation.views import join, peaks_of, precursor_of
-from spectrakit.train.distillation.writing import write_student
+from spectrakit.train.distillation.writing import Card, write_student
 
 ROWS = {  # name -> weights of the losses; the truth has a part in all
     "none": {},

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from spectrakit.spectrum import Axis
-from spectrakit.train.distillation.bins import KINDS, count_bins, vocabulary
+from spectrakit.train.distillation.bins import count_bins, vocabulary
+from spectrakit.train.distillation.options import KINDS
 from spectrakit.train.distillation.students import Config, Student
 from spectrakit.train.distillation.views import peaks_of
 

@@ -19,7 +19,6 @@ MAX_MASS = 2000.0  # Da; beyond it nothing is binned
 N_BINS = int(MAX_MASS / BIN) + 2
 N_DIFFERENCE_PEAKS = 25  # the strongest, whose pairwise differences count
 MIN_DIFFERENCE = 1.5  # Da; smaller distances are isotopes and hydrogens
-KINDS = ("peak", "loss", "difference")
 _POWER = {"peak": 0.35, "loss": 0.35, "difference": 0.25}  # of the intensity (product)
 _IDF = {"peak": 0.25, "loss": 0.25, "difference": 0.5}  # of the inverse document frequency
 _SPARE, _ITERATIONS = 16, 3  # of the randomised SVD
@@ -35,7 +34,7 @@ def masses(
     """Return the masses of one kind and what they weigh.
 
     Args:
-        kind: of ``KINDS``.
+        kind: of ``options.KINDS``.
         mz: (n, p) float64, Da.
         intensity: (n, p) float32.
         mask: (n, p) bool.
@@ -90,7 +89,7 @@ def count_bins(kind: str, batches: Sequence[Any]) -> Any:
     """Return the (n, ``N_BINS``) CSR float32 weights of padded spectra.
 
     Args:
-        kind: of ``KINDS``.
+        kind: of ``options.KINDS``.
         batches: with ``mz``, ``intensity``, ``mask`` and ``precursor``, whose first column is
             the precursor's m/z.
     """
@@ -116,7 +115,7 @@ def vocabulary(counted: Any, kind: str, *, width: int, min_rows: int, seed: int)
 
     Args:
         counted: (n, ``N_BINS``) CSR from :func:`count_bins`.
-        kind: of ``KINDS``; tells the weight of rare bins.
+        kind: of ``options.KINDS``; tells the weight of rare bins.
         width: of the vectors.
         min_rows: fewer where there are few spectra at all.
         seed: of the random start.

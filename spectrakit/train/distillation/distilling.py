@@ -31,7 +31,7 @@ from spectrakit.train.distillation.ranking import (
     reciprocal_ranks,
 )
 from spectrakit.train.distillation.students import Config, Student
-from spectrakit.train.distillation.teachers import Teacher, ask
+from spectrakit.train.distillation.teachers import BundleTeacher, Teacher, ask
 from spectrakit.train.distillation.views import Views, gather, peaks_of
 from spectrakit.train.distillation.writing import Card, write_student
 from spectrakit.train.loop import fit
@@ -54,8 +54,9 @@ def distil(
 
     Args:
         job: of the action; its spectra need molecules.
-        teachers: any number; without any the student learns from the truth alone. Their answers
-            for ``job.train`` must be held out (``teachers.py`` says why).
+        teachers: any number beside those that the options name; without any the student learns
+            from the truth alone. Their answers for ``job.train`` must be held out, and
+            ``teachers.py`` says why.
         options: of the student, its training and its losses.
         card: what the bundle says of itself, and the plugin that makes it.
 
@@ -66,6 +67,7 @@ def distil(
         MismatchError: nothing to learn from, or the graph differs from torch.
         Stopped: ``job.should_stop()`` said so; a checkpoint was written.
     """
+    teachers = [*teachers, *(BundleTeacher(Path(path)) for path in options.teachers)]
     lesson = prepare(job, teachers, options)
     student = learn(job, lesson, options, card)
     return write_student(

@@ -1,11 +1,48 @@
-"""What `distill` can be told wherever the student is one of these: a base for plugins' options."""
+"""What `distill` can be told wherever the student is one of these: a base for plugins' options.
+
+It loads no torch and no numpy: manifests of plugins import it.
+"""
 
 from dataclasses import dataclass
 
 from spectrakit.plugin import option
-from spectrakit.train.distillation.bins import KINDS
-from spectrakit.train.distillation.pupil import Weights
-from spectrakit.train.distillation.students import STUDENTS
+
+STUDENTS = ("bag", "transformer", "wide")
+KINDS = ("peak", "loss", "difference")  # of masses in bags
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights of the losses; 0 switches one off.
+
+    Attributes:
+        task: of the truth: bits (cross-entropy over the prior's) and direction (cosine).
+        match: 1 - cosine of the embedding with the direction of the teachers' surplus: the scores
+            of molecules that the teachers would give, up to a factor.
+        hint: mean squared error of the teachers' features.
+        vid: variational information distillation of them.
+        kl: Kullback-Leibler divergence of the teachers' bits.
+        flow: conditional normalizing flow of the teachers' features.
+        temperature: T of ``kl``.
+    """
+
+    task: float = 1.0
+    match: float = 0.0
+    hint: float = 0.0
+    vid: float = 0.0
+    kl: float = 0.0
+    flow: float = 0.0
+    temperature: float = 2.0
+
+    @property
+    def of_features(self) -> bool:
+        """Whether features of teachers are used."""
+        return bool(self.hint or self.vid or self.flow)
+
+    @property
+    def of_bits(self) -> bool:
+        """Whether bits of teachers are used."""
+        return bool(self.kl or self.match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +81,8 @@ class StudentOptions:
     int8_loss: float = option(
         0.002, "Loss of mean reciprocal rank on valid that int8 may cost; -1: no int8.", low=-1.0
     )
+
+    teachers: tuple[str, ...] = option((), "Bundles that teach, beside what the model teaches.")
 
     @property
     def weights(self) -> Weights:

@@ -1,7 +1,7 @@
 """A student in training, with the heads through which it is taught; they stay behind at export."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -19,41 +19,8 @@ from spectrakit.train.distillation.losses import (
     mean_over,
     vid_loss,
 )
+from spectrakit.train.distillation.options import Weights
 from spectrakit.train.distillation.students import Student
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Weights of the losses; 0 switches one off.
-
-    Attributes:
-        task: of the truth: bits (cross-entropy over the prior's) and direction (cosine).
-        match: 1 - cosine of the embedding with the direction of the teachers' surplus: the scores
-            of molecules that the teachers would give, up to a factor.
-        hint: mean squared error of the teachers' features.
-        vid: variational information distillation of them.
-        kl: Kullback-Leibler divergence of the teachers' bits.
-        flow: conditional normalizing flow of the teachers' features.
-        temperature: T of ``kl``.
-    """
-
-    task: float = 1.0
-    match: float = 0.0
-    hint: float = 0.0
-    vid: float = 0.0
-    kl: float = 0.0
-    flow: float = 0.0
-    temperature: float = 2.0
-
-    @property
-    def of_features(self) -> bool:
-        """Whether features of teachers are used."""
-        return bool(self.hint or self.vid or self.flow)
-
-    @property
-    def of_bits(self) -> bool:
-        """Whether bits of teachers are used."""
-        return bool(self.kl or self.match)
 
 
 class Pupil(nn.Module):

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from spectrakit.train.distillation.bins import N_BINS, Vocabulary, masses, split
 
-STUDENTS = ("bag", "transformer", "wide")
 _SHORTEST, _LONGEST = 0.05, 2000.0  # Da, wavelengths of the Fourier features
 _FREQUENCIES = 32
 _SMALL = 1e-6
@@ -30,7 +29,7 @@ class Config:
     """What a student is built from.
 
     Attributes:
-        student: of ``STUDENTS``.
+        student: of ``options.STUDENTS``.
         rows: bins that count, by kind.
         bag_width: of the vectors of bins.
         width: hidden units of the feed-forward network.

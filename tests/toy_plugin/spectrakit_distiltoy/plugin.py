@@ -1,16 +1,15 @@
-"""The manifest; it may load torch, since only tests list it."""
+"""The manifest; it imports nothing heavy."""
 
 from dataclasses import dataclass
 
 from spectrakit.plugin import Action, Plugin, option
-from spectrakit.train.distillation import StudentOptions
+from spectrakit.train.distillation.options import StudentOptions
 
 NEEDS = ("ms2", "structure")
 
 
 @dataclass(frozen=True, slots=True)
 class Options(StudentOptions):
-    teachers: tuple[str, ...] = option((), "Bundles that teach beside the model itself.")
     name: str = option("distiltoy", "Name of the bundle.")
 
 

@@ -1,9 +1,9 @@
 """Pretrain: from the labels alone. Distill: from the bundle of such a run, and others."""
 
-from pathlib import Path
-
 from spectrakit.run import Run, is_run
-from spectrakit.train.distillation import BundleTeacher, Card, distil
+from spectrakit.train.distillation.distilling import distil
+from spectrakit.train.distillation.teachers import BundleTeacher
+from spectrakit.train.distillation.writing import Card
 from spectrakit_distiltoy.plugin import plugin
 
 
@@ -17,5 +17,4 @@ def pretrain(job, options):
 
 def distill(job, options):
     own = Run.open(job.parent).students()[-1] if is_run(job.parent) else job.parent
-    teachers = [BundleTeacher(Path(path)) for path in (own, *options.teachers)]
-    return distil(job, teachers, options, card=card(options))
+    return distil(job, [BundleTeacher(own)], options, card=card(options))
