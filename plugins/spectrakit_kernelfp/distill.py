@@ -16,7 +16,7 @@ import numpy as np
 
 from spectrakit.bundle import Step, write_bundle
 from spectrakit.bundle.manifest import split_label
-from spectrakit.errors import InputError, MismatchError
+from spectrakit.errors import InputError, MismatchError, MissingExtraError
 from spectrakit.plugin import Job
 from spectrakit.run import Run
 from spectrakit.search.molecular_fingerprints import N_BITS, NAME
@@ -55,6 +55,8 @@ def run(job: Job, options: DistillOptions) -> Path:
     whom = _attributions(sources, options.attributions)
     with job.progress("kernelfp", 3, "steps") as advance:
         model = load(folder / MODEL)
+        if options.student != "kernel":
+            return taught(job, options, model, whom)
         small = compact(
             model,
             rank=options.rank,
@@ -91,6 +93,22 @@ def run(job: Job, options: DistillOptions) -> Path:
         )
         advance(1)
     return path
+
+
+def taught(job: Job, options: DistillOptions, model: Model, whom: Sequence[str]) -> Path:
+    """Return the bundle of a network that the model taught.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+    """
+    try:
+        from spectrakit_kernelfp.network_student import distil_network
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"student={options.student} needs the package '{error.name}'.",
+            hint="pip install 'spectrakit[train]'",
+        ) from error
+    return distil_network(job, options, model, tuple(whom))
 
 
 def checkpoint_of(parent: Path | None) -> Path:
