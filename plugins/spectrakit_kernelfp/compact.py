@@ -134,12 +134,13 @@ def compact(
         found = _right_vectors(predictions[:, start:stop] * spread[start:stop], output_rank)
         shared[start:stop, : found.shape[1]] = found
     shared = shared @ _turn(output_rank)
-    inward, outward = shared * spread[:, None], shared / spread[:, None]
+    inward = np.asarray(shared * spread[:, None], np.float32)
+    outward = np.asarray(shared / spread[:, None], np.float32)
     parts: dict[int, Part] = {}
     for polarity, half in halves.items():
         output = [middle[polarity][:, a:b] @ inward[a:b] for a, b in pairwise(model.bounds)]
         directions = [
-            basis.vectors * weight[basis.columns][:, None]
+            np.asarray(basis.vectors * weight[basis.columns][:, None], np.float32)
             for basis, weight in zip(half.basis, half.weight, strict=True)
         ]
         parts[polarity] = Part(
@@ -163,8 +164,8 @@ def _cut(half: Half, rank: int, min_molecules: int, whole: bool) -> Half:
         bases.append(Basis(basis.columns[often], basis.vectors[often][:, :rank] @ turn))
         first = rows[:, :rank] @ turn
         length = np.linalg.norm(first, axis=1, keepdims=True)
-        unit = np.where(length > _SHORT, first / np.maximum(length, _SHORT), 0)
-        shorter.append(_table(unit, 8).dense if whole else unit.astype(np.float32))
+        unit = np.where(length > _SHORT, first / np.maximum(length, _SHORT), np.float32(0))
+        shorter.append(_table(unit, 8).dense if whole else unit)
     own = kernel.gram([rows[:1] for rows in half.rows], [rows[:1] for rows in half.rows])
     ridge = float(half.factor[0, 0] ** 2 - own[0, 0])  # the first pivot of K + ridge I
     factor = kernel.factorise(kernel.gram(shorter, shorter), ridge)
