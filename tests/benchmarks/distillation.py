@@ -53,12 +53,12 @@ from spectrakit.train.distillation.writing import Card, write_student
 
 ROWS = {  # name -> weights of the losses; the truth has a part in all
     "none": {},
+    "match": {"match": 1.0},
+    "kl": {"kl": 0.7},
     "hint": {"hint": 1.0},
     "vid": {"vid": 1.0},
-    "kl": {"kl": 0.7},
     "flow": {"flow": 0.3},
     "flow+kl": {"flow": 0.3, "kl": 0.7},
-    "match": {"match": 1.0},
     "all": {"hint": 1.0, "vid": 1.0, "kl": 0.7, "flow": 0.3, "match": 1.0},
     "match, teacher not held out": {"match": 1.0},
 }
