@@ -189,12 +189,9 @@ def show(name, found, split, rest=""):
     own, swapped = found
     r1, low, high, _, mrr = summary(own)
     control = (swapped == 1).mean()
-    whole = (split.teacher[0] == 1).mean() - (split.teacher[1] == 1).mean()
-    share = (r1 - control) / whole
-    random = np.random.default_rng(0)
-    draws = random.integers(0, len(own), (1000, len(own)))
-    gain = (own == 1).astype(float) - (swapped == 1)
-    teacher = (split.teacher[0] == 1).astype(float) - (split.teacher[1] == 1)
+    draws = np.random.default_rng(0).integers(0, len(own), (1000, len(own)))
+    gain, teacher = [(a == 1) * 1.0 - (b == 1) for a, b in (found, split.teacher)]
+    share = gain.mean() / teacher.mean()
     ends = np.quantile(gain[draws].mean(axis=1) / teacher[draws].mean(axis=1), [0.025, 0.975])
     print(
         f"| {name} | {r1:.3f} ({low:.3f} to {high:.3f}) | {mrr:.3f} | {control:.3f} | "
@@ -234,14 +231,20 @@ def export(row, student, lesson, model, options, split, folder):
         make_job(folder, [], []), student, lesson.directions, lesson.train, lesson.lists,
         [KernelTeacher(model)], options, CARD,
     )  # fmt: skip
-    bundle = Bundle(path)
-    scorer = LearnedScorer(bundle)
+    scorer = LearnedScorer(Bundle(path))
     show(f"{row}, as a bundle", as_bundle(split, scorer), split, "|")
-    slow, fast = latency(split, model, scorer)
-    sizes = {name: round(one["bytes"] / 1e6, 1) for name, one in bundle.files.items()}
-    print(f"\nms per spectrum: teacher {slow:.1f}, student {fast:.2f}: {slow / fast:.1f} x lower; "
-          f"MB: {sizes}", flush=True)  # fmt: skip
+    print(timed(split, model, scorer), flush=True)
     return scorer
+
+
+def timed(split, model, scorer):
+    """Return a sentence on latency and size."""
+    slow, fast = latency(split, model, scorer)
+    size = sum(one["bytes"] for one in scorer.bundle.files.values()) / 1e6
+    return (
+        f"\nms per spectrum: teacher {slow:.1f}, {scorer.label} {fast:.2f}: "
+        f"{slow / fast:.1f} x lower; {size:.1f} MB\n"
+    )
 
 
 def main():
@@ -253,6 +256,7 @@ def main():
     parser.add_argument("--bundle", default="", help="row that is exported, timed and weighed")
     parser.add_argument("--test", action="store_true", help="report that row on test as well")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="other bundles")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     work = asked.work
@@ -265,6 +269,10 @@ def main():
         f"{asked.steps} steps of {base.batch}\n{HEAD}"
     )
     show("*teacher*: kernelfp", split.teacher, split, "|")
+    for path in asked.beside:
+        scorer = LearnedScorer(Bundle(path))
+        show(f"{scorer.label}, as a bundle", as_bundle(split, scorer), split, "|")
+        print(timed(split, model, scorer), flush=True)
     students, lesson = {}, None
     for name in [row for row in ROWS if row in asked.rows.split(",")]:
         options = replace(base, **{**OFF, **ROWS[name]})
