@@ -69,6 +69,7 @@ HEAD = (
 )
 OFF = dict.fromkeys(("match", "hint", "vid", "kl", "flow"), 0.0)
 TIMED = 200  # spectra
+CARD = Card("kernelfp-network", "1", "kernelfp", "1", "Student of kernelfp.")
 
 
 @contextmanager
@@ -203,10 +204,9 @@ def show(name, found, split, rest=""):
 def kept(path, make):
     """Return what was made before, or make it and keep it: a benchmark that was stopped goes on."""
     if not path.exists():
-        made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
-            part.write_bytes(pickle.dumps(made))
+            part.write_bytes(pickle.dumps(make()))
     return pickle.loads(path.read_bytes())
 
 
@@ -252,7 +252,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--rows", default=",".join(ROWS), help="rows of the table")
-    parser.add_argument("--student", default="bag")
     parser.add_argument("--bundle", default="", help="row that is exported, timed and weighed")
     parser.add_argument("--test", action="store_true", help="report that row on test as well")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made")
@@ -260,12 +259,12 @@ def main():
     asked = parser.parse_args()
     torch.set_num_threads(1)
     work = asked.work
-    base = StudentOptions(student=asked.student, steps=asked.steps, every=max(1, asked.steps // 4))
+    base = StudentOptions(steps=asked.steps, every=max(1, asked.steps // 4))
     model = kept(work / "teacher.pkl", fitted)
     split = kept(work / "valid.pkl", lambda: Split("valid", model, base.max_peaks))
     print(
         f"massbank_valid.msp.gz, candidates_valid_mass.csv.gz, n = {len(split.unknowns)} molecules;"
-        f" trained on {len(model.keys)} molecules; {asked.student} student, "
+        f" trained on {len(model.keys)} molecules; bag student, "
         f"{asked.steps} steps of {base.batch}\n{HEAD}"
     )
     show("*teacher*: kernelfp", split.teacher, split, "|")
@@ -278,15 +277,14 @@ def main():
         options = replace(base, **{**OFF, **ROWS[name]})
         held_out = "not held out" not in name
         make = partial(lesson_of, model, base, held_out, work / "lesson")
-        lesson = kept(work / f"lesson-{asked.student}-{held_out}.pkl", make)
+        lesson = kept(work / f"lesson-bag-{held_out}.pkl", make)
         start = time.process_time()
-        job = make_job(work / f"{asked.student}-{asked.steps}-{name.replace(' ', '-')}", [], [])
+        job = make_job(work / f"{'bag'}-{asked.steps}-{name.replace(' ', '-')}", [], [])
         students[name] = learn(job, lesson, options, CARD)
         cost = f"{time.process_time() - start:.0f} |"
         show(name, in_torch(split, lesson, students[name]), split, cost)
-        if name != asked.bundle:
-            continue
-        scorer = export(name, students[name], lesson, model, options, split, work / "bundle")
+        if name == asked.bundle:
+            scorer = export(name, students[name], lesson, model, options, split, work / "bundle")
     if asked.test:
         final = Split("test", model, base.max_peaks)
         print(f"\nmassbank_test.msp.gz, candidates_test_mass.csv.gz, n = {len(final.unknowns)} "
@@ -296,8 +294,6 @@ def main():
             show("none", in_torch(final, lesson, students["none"]), final, "|")
         show(f"{asked.bundle}, as a bundle", as_bundle(final, scorer), final, "|")
 
-
-CARD = Card("kernelfp-network", "1", "kernelfp", "1", "Student of kernelfp.")
 
 if __name__ == "__main__":
     main()
