@@ -279,7 +279,7 @@ def main():
         make = partial(lesson_of, model, base, held_out, work / "lesson")
         lesson = kept(work / f"lesson-bag-{held_out}.pkl", make)
         start = time.process_time()
-        job = make_job(work / f"{'bag'}-{asked.steps}-{name.replace(' ', '-')}", [], [])
+        job = make_job(work / f"bag-{asked.steps}-{name.replace(' ', '-')}", [], [])
         students[name] = learn(job, lesson, options, CARD)
         cost = f"{time.process_time() - start:.0f} |"
         show(name, in_torch(split, lesson, students[name]), split, cost)
