@@ -20,7 +20,7 @@ from spectrakit.errors import InputError, MismatchError
 from spectrakit.plugin import Job
 from spectrakit.run import Run
 from spectrakit.search.molecular_fingerprints import N_BITS, NAME
-from spectrakit_kernelfp.compact import Compact, as_int8, compact
+from spectrakit_kernelfp.compact import Compact, compact, rounded
 from spectrakit_kernelfp.data import MASSBANK
 from spectrakit_kernelfp.features import ABOVE_PRECURSOR, FLOOR, GAP, MAX_PEAKS
 from spectrakit_kernelfp.graphs import PRECURSOR, molecule_graph, spectrum_graph
@@ -112,7 +112,7 @@ def _choose(
     model: Model, small: Compact, unknowns: Sequence[Unknown], options: DistillOptions
 ) -> tuple[Compact, list[dict[str, Any]]]:
     """Return float or int8 tables, whichever the held-out molecules allow, and the metrics."""
-    smaller = as_int8(small) if options.int8 else small
+    smaller = rounded(small) if options.int8 else small
     asked = [one for one in unknowns if len(one.smiles) > 1]
     if not asked:  # nothing to rank: how well spectra point at their own molecules
         if not unknowns:

@@ -32,6 +32,15 @@ class DistillOptions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class IdentifyOptions:
+    """What `identify -m RUN` can be told."""
+
+    structures: str = option("hmdb", "Structure list: built-in, installed, or a file.")
+    tolerance: str = option("10ppm", "Precursor tolerance, in ppm or Da.")
+    top: int = option(5, "Candidates given for each spectrum.", low=1)
+
+
 plugin = Plugin(
     name="kernelfp",
     summary="Molecular fingerprints from MS/MS by kernel ridge regression, fitted in seconds.",
@@ -46,6 +55,9 @@ plugin = Plugin(
             "spectrakit_kernelfp.distill:run",
             DistillOptions,
             needs=("molecule", "structure"),
+        ),
+        "identify": Action(
+            "spectrakit_kernelfp.identify:run", IdentifyOptions, needs=("ms2", "precursor")
         ),
     },
     doi="10.1073/pnas.1509788112",

@@ -16,7 +16,8 @@ import numpy as np
 from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import SearchMode, SearchSettings
-from spectrakit.search.learned import LearnedScorer, unit_vectors
+from spectrakit.search.known_compounds import KnownCompounds
+from spectrakit.search.learned import LearnedScorer, Singles, unit_vectors
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.library_embeddings import library_embeddings
@@ -31,12 +32,12 @@ from spectrakit.search.prevalence import (
 from spectrakit.search.queries import Query
 from spectrakit.search.ranker import Ranker
 from spectrakit.search.ranking import Evidence, ranked_hits
+from spectrakit.search.references import open_references
 from spectrakit.search.reranking import Learned, rank_library, rank_structures
 from spectrakit.search.similarity import Similarity
 from spectrakit.search.structure_confidence import PRESENCE, probabilities
 from spectrakit.search.structure_search import Candidate, StructureSearch
 from spectrakit.search.structures import StructureTable
-from spectrakit.search.unit_vectors import Singles
 from spectrakit.spectrum import FloatArray, Tolerance
 
 BATCH = 256  # spectra searched together; answers do not depend on it
@@ -58,6 +59,7 @@ class EngineSettings:
     min_matched_peaks: int = 0
     top: int = 10
     model: str = ""  # folder of a bundle; empty: none
+    references: bool = False  # the compounds that the model knows stand in for a library
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Engine:
     libraries: list[SpectralLibrary]
     structures: StructureSearch | None
     learned: Learned | None = None
+    known: KnownCompounds | None = None
     embeddings: list[EmbeddingIndex | None] = field(default_factory=list[EmbeddingIndex | None])
     about: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -93,7 +96,7 @@ class Engine:
     def _search(self, queries: Iterable[Query]) -> Iterator["_Found"]:
         stream = iter(queries)
         while batch := list(islice(stream, BATCH)):
-            vectors = self._vectors(batch)
+            vectors = self.learned.vectors(batch) if self.learned else None
             library = library_evidence(
                 self.libraries,
                 batch,
@@ -102,8 +105,10 @@ class Engine:
                 embeddings=self.embeddings,
                 vectors=None if vectors is None else unit_vectors(vectors),
             )
-            if self.learned is not None and self.settings.method == AUTO:
+            if self.learned is not None and self._ranks_by_all_evidence:
                 rank_library(batch, library, self.learned.ranker)
+            if self.known is not None and vectors is not None:
+                library = self.known.evidence(batch, vectors)
             structures = self._structure_evidence(batch, vectors)
             for query, known, (possible, share) in zip(batch, library, structures, strict=True):
                 library_share = sum(item.hit.probability for item in known)
@@ -125,10 +130,9 @@ class Engine:
             min_matched_peaks=self.settings.min_matched_peaks,
         )
 
-    def _vectors(self, batch: list[Query]) -> Singles | None:
-        """(n, B, d) vectors of queries, where structures or embeddings are to be compared."""
-        wanted = self.structures is not None or any(e is not None for e in self.embeddings)
-        return self.learned.vectors(batch) if self.learned is not None and wanted else None
+    @property
+    def _ranks_by_all_evidence(self) -> bool:
+        return self.settings.method == AUTO and self.settings.mode == SearchMode.PRECURSOR
 
     def _structure_evidence(
         self, batch: list[Query], vectors: Singles | None
@@ -137,11 +141,10 @@ class Engine:
         if self.structures is None:
             return [([], 0.0) for _ in batch]
         table, lists = self.structures.table, self.structures.search(batch)
-        learned = self.learned
-        if learned is not None and vectors is not None:
+        if self.learned is not None and vectors is not None:
             lists = [
-                rank_structures(query, vector, candidates, table, learned)
-                for query, vector, candidates in zip(batch, vectors, lists, strict=True)
+                rank_structures(vector, candidates, table, self.learned)
+                for vector, candidates in zip(vectors, lists, strict=True)
             ]
         return [
             self._structure_hits(table, candidates, len(query.spectrum))
@@ -227,7 +230,13 @@ def open_engine(settings: EngineSettings) -> Engine:
     if structures is not None and isinstance(structures.library, StructureTable):
         about.append(structures.about)
         search = StructureSearch(structures.library, tolerance)
-    return Engine(settings, libraries, search, learned, embeddings, about)
+    known: KnownCompounds | None = None
+    if learned is not None and settings.references:
+        references = open_references(learned.scorer.bundle)
+        if references is not None:
+            known = KnownCompounds(references, learned.ranker, tolerance)
+            about.append({"name": learned.scorer.label, "kind": "compounds known to the model"})
+    return Engine(settings, libraries, search, learned, known, embeddings, about)
 
 
 @lru_cache(maxsize=2)
