@@ -16,11 +16,11 @@ import numpy as np
 
 from spectrakit.bundle import Step, write_bundle
 from spectrakit.bundle.manifest import split_label
-from spectrakit.errors import InputError, MismatchError
+from spectrakit.errors import InputError, MismatchError, MissingExtraError
 from spectrakit.plugin import Job
 from spectrakit.run import Run
 from spectrakit.search.molecular_fingerprints import N_BITS, NAME
-from spectrakit_kernelfp.compact import Compact, compact, rounded
+from spectrakit_kernelfp.compact import Compact, compact
 from spectrakit_kernelfp.data import MASSBANK
 from spectrakit_kernelfp.features import ABOVE_PRECURSOR, FLOOR, GAP, MAX_PEAKS
 from spectrakit_kernelfp.graphs import PRECURSOR, molecule_graph, spectrum_graph
@@ -55,16 +55,12 @@ def run(job: Job, options: DistillOptions) -> Path:
     whom = _attributions(sources, options.attributions)
     with job.progress("kernelfp", 3, "steps") as advance:
         model = load(folder / MODEL)
-        small = compact(
-            model,
-            rank=options.rank,
-            min_molecules=options.min_molecules,
-            output_rank=options.output_rank,
-        )
+        if options.student != "kernel":
+            return taught(job, options, model, whom)
         advance(1)
         unknowns = unknowns_of(job.train, job.valid)
         log.info("kernelfp: %d molecules are held out", len(unknowns))
-        chosen, metrics = _choose(model, small, unknowns, options)
+        chosen, metrics = _choose(model, unknowns, options)
         advance(1)
         for row in metrics:
             log.info("kernelfp: %s %.4f", row["name"], row["value"])
@@ -93,6 +89,22 @@ def run(job: Job, options: DistillOptions) -> Path:
     return path
 
 
+def taught(job: Job, options: DistillOptions, model: Model, whom: Sequence[str]) -> Path:
+    """Return the bundle of a network that the model taught.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+    """
+    try:
+        from spectrakit_kernelfp.network_student import distil_network
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"student={options.student} needs the package '{error.name}'.",
+            hint="pip install 'spectrakit[train]'",
+        ) from error
+    return distil_network(job, options, model, tuple(whom))
+
+
 def checkpoint_of(parent: Path | None) -> Path:
     """Return the checkpoint of a fitted run.
 
@@ -109,33 +121,44 @@ def checkpoint_of(parent: Path | None) -> Path:
 
 
 def _choose(
-    model: Model, small: Compact, unknowns: Sequence[Unknown], options: DistillOptions
+    model: Model, unknowns: Sequence[Unknown], options: DistillOptions
 ) -> tuple[Compact, list[dict[str, Any]]]:
     """Return float or int8 tables, whichever the held-out molecules allow, and the metrics."""
-    smaller = rounded(small) if options.int8 else small
+    chosen = _small(model, options, whole=options.int8)
     asked = [one for one in unknowns if len(one.smiles) > 1]
     if not asked:  # nothing to rank: how well spectra point at their own molecules
         if not unknowns:
-            return smaller, []
-        cosine = np.mean([_agreement(smaller, model, one) for one in unknowns])
+            return chosen, []
+        cosine = np.mean([_agreement(chosen, model, one) for one in unknowns])
         row = {"name": "cosine", "value": float(cosine), "split": "valid", "n": len(unknowns)}
-        return smaller, [row]
+        return chosen, [row]
     bits = {one: model.candidates(one.smiles) for one in asked}
-    chosen, found = small, _judge(small, bits)
+    found = _judge(chosen, bits)
     if options.int8:
-        then = _judge(smaller, bits)
-        change = max(abs(a - b) for a, b in zip(found, then, strict=True))
+        exact = _small(model, options, whole=False)
+        before = _judge(exact, bits)
+        change = max(abs(a - b) for a, b in zip(before, found, strict=True))
         kept = change <= options.most
         log.info("kernelfp: int8 changes ranks by %.4f: %s", change, "kept" if kept else "refused")
-        if kept:
-            chosen, found = smaller, then
-    exact = recall_and_mrr(ranks(asked, lambda one: model.score(one.spectra, one.smiles)))
+        if not kept:
+            chosen, found = exact, before
+    teacher = recall_and_mrr(ranks(asked, lambda one: model.score(one.spectra, one.smiles)))
     names = ("recall_at_1", "mrr", "teacher_recall_at_1", "teacher_mrr")
     told = [
         {"name": name, "value": value, "split": "valid", "n": len(asked)}
-        for name, value in zip(names, (*found, *exact), strict=True)
+        for name, value in zip(names, (*found, *teacher), strict=True)
     ]
     return chosen, told
+
+
+def _small(model: Model, options: DistillOptions, *, whole: bool) -> Compact:
+    return compact(
+        model,
+        rank=options.rank,
+        min_molecules=options.min_molecules,
+        output_rank=options.output_rank,
+        whole=whole,
+    )
 
 
 def _judge(small: Compact, bits: Mapping[Unknown, Any]) -> tuple[float, float]:

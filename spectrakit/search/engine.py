@@ -17,7 +17,11 @@ from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import SearchMode, SearchSettings
 from spectrakit.search.known_compounds import KnownCompounds
+<<<<<<< HEAD
 from spectrakit.search.learned import LearnedScorer, Singles, unit_vectors
+=======
+from spectrakit.search.learned import LearnedScorer, unit_vectors
+>>>>>>> main
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.library_embeddings import library_embeddings
@@ -133,6 +137,15 @@ class Engine:
     @property
     def _ranks_by_all_evidence(self) -> bool:
         return self.settings.method == AUTO and self.settings.mode == SearchMode.PRECURSOR
+<<<<<<< HEAD
+=======
+
+    def _vectors(self, batch: list[Query]) -> Singles | None:
+        """(n, B, d) vectors of queries, where structures or embeddings are to be compared."""
+        wanted = self.structures is not None or self.known is not None
+        wanted = wanted or any(one is not None for one in self.embeddings)
+        return self.learned.vectors(batch) if self.learned is not None and wanted else None
+>>>>>>> main
 
     def _structure_evidence(
         self, batch: list[Query], vectors: Singles | None
@@ -222,7 +235,7 @@ def open_engine(settings: EngineSettings) -> Engine:
     embeddings: list[EmbeddingIndex | None] = [None] * len(libraries)
     if learned is not None and settings.method == AUTO:
         embeddings = [
-            library_embeddings(Path(o.about["path"]), o.about["digest"], learned.scorer)
+            library_embeddings(Path(o.about["path"]), o.about.get("digest", ""), learned.scorer)
             for o in opened
         ]
     about = [o.about for o in opened]

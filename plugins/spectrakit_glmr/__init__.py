@@ -1,0 +1,1 @@
+"""Retrieval of molecules from tandem mass spectra: contrastive, then generative (GLMR)."""
