@@ -17,11 +17,7 @@ from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import SearchMode, SearchSettings
 from spectrakit.search.known_compounds import KnownCompounds
-<<<<<<< HEAD
-from spectrakit.search.learned import LearnedScorer, Singles, unit_vectors
-=======
 from spectrakit.search.learned import LearnedScorer, unit_vectors
->>>>>>> main
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
 from spectrakit.search.library_embeddings import library_embeddings
@@ -42,6 +38,7 @@ from spectrakit.search.similarity import Similarity
 from spectrakit.search.structure_confidence import PRESENCE, probabilities
 from spectrakit.search.structure_search import Candidate, StructureSearch
 from spectrakit.search.structures import StructureTable
+from spectrakit.search.unit_vectors import Singles
 from spectrakit.spectrum import FloatArray, Tolerance
 
 BATCH = 256  # spectra searched together; answers do not depend on it
@@ -100,7 +97,7 @@ class Engine:
     def _search(self, queries: Iterable[Query]) -> Iterator["_Found"]:
         stream = iter(queries)
         while batch := list(islice(stream, BATCH)):
-            vectors = self.learned.vectors(batch) if self.learned else None
+            vectors = self._vectors(batch)
             library = library_evidence(
                 self.libraries,
                 batch,
@@ -137,15 +134,12 @@ class Engine:
     @property
     def _ranks_by_all_evidence(self) -> bool:
         return self.settings.method == AUTO and self.settings.mode == SearchMode.PRECURSOR
-<<<<<<< HEAD
-=======
 
     def _vectors(self, batch: list[Query]) -> Singles | None:
         """(n, B, d) vectors of queries, where structures or embeddings are to be compared."""
         wanted = self.structures is not None or self.known is not None
         wanted = wanted or any(one is not None for one in self.embeddings)
         return self.learned.vectors(batch) if self.learned is not None and wanted else None
->>>>>>> main
 
     def _structure_evidence(
         self, batch: list[Query], vectors: Singles | None
