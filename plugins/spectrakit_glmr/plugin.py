@@ -27,7 +27,7 @@ class PretrainOptions:
     )
     # contrastive
     dimension: int = option(512, "Width of the embedding.", low=2)
-    latent: int = option(192, "Width of each table of peaks, losses and differences.", low=2)
+    latent: int = option(256, "Width of each table of peaks, losses and differences.", low=2)
     hidden: int = option(2048, "Pairs of projections that are multiplied.", low=1)
     members: int = option(1, "Heads that are averaged.", low=1)
     initial: str = option("directions", "How the tables begin.", choices=("directions", "random"))
@@ -47,7 +47,7 @@ class PretrainOptions:
         "frozen", "Whether the molecule encoder is trained.", choices=("frozen", "unfrozen")
     )
     regression: float = option(1.0, "Weight of the squared error of all bits.", low=0.0)
-    contrast: float = option(0.0, "Weight of InfoNCE.", low=0.0)
+    contrast: float = option(0.3, "Weight of InfoNCE.", low=0.0)
     negatives: int = option(8, "Molecules of the same mass in InfoNCE.", low=0)
     perturbed: bool = option(False, "Copies with permuted intensities as negatives, too.")
     fingerprint: float = option(0.0, "Weight of the bits' binary cross-entropy.", low=0.0)
@@ -73,7 +73,7 @@ class AdaptOptions:
     rate: float = option(1e-3, "Highest learning rate; take a tenth for full.", low=0.0)
     decay: float = option(0.0, "Weight decay.", low=0.0)
     average: float = option(0.99, "Decay of the moving average of the weights.", low=0.0, high=1.0)
-    contrast: float = option(0.1, "Weight of InfoNCE.", low=0.0)
+    contrast: float = option(0.3, "Weight of InfoNCE.", low=0.0)
     licences: tuple[str, ...] = option(
         (), "Learn only from spectra whose record states one of these licences; empty: all."
     )
