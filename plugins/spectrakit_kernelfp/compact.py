@@ -7,13 +7,16 @@ What a bench has to compute for a spectrum x and a candidate with bits b is
 for each block of bits. The middle, (n_rows, n_bits), is replaced by the projection on the leading
 right singular vectors Q of the fitted predictions K A^-1 (Y - mean): the spectrum becomes the
 vector k(x, rows) A^-1 (Y - mean) Q and the candidate Q^T b / sqrt(|b|), one pair for each block.
-Both polarities share Q, so that their vectors can be averaged. Weighting bits by how often
-candidates show them, before the decomposition, ranks worse.
+Both polarities share Q, so that their vectors can be averaged. Bits count by the root of their
+spread in the decomposition, so that rare ones take no directions from the others.
 
 Directions and bins are cut from the fitted basis as it stands, without a look at the spectra:
-96 directions of bins that 16 molecules show rank as well as 192 of 8.
+96 directions of bins that 16 molecules show rank as well as 192 of 8. Inner products do not
+change when both sides are turned, so they are turned at random: then no direction stands out,
+and the directions of bins bear 4 bits (the other tables do not).
 
-Source: reduced-rank ridge regression, Mukherjee and Zhu 2011 (doi:10.1002/sam.10138).
+Source: reduced-rank ridge regression, Mukherjee and Zhu 2011 (doi:10.1002/sam.10138); rotation
+before rounding, Chee et al. 2023 (arXiv:2307.13304).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,14 +37,16 @@ Singles = NDArray[np.float32]
 _SPARE = 16
 _ITERATIONS = 3
 _SHORT = 1e-6
+_RAREST = 1e-3  # spread of a bit that no molecule, or every one, shows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A float32 matrix as ``values * scale``: int8 values with a scale each row or column."""
+    """A float32 matrix as ``values * scale``: whole numbers with a scale each row or column."""
 
     values: NDArray[Any]  # float32 or int8
     scale: Singles  # broadcasts against ``values``
+    bits: int = 32  # of a value; 8 or 4 where they are whole numbers
 
     @property
     def dense(self) -> Singles:
@@ -117,37 +122,44 @@ def compact(
         fitted.append(kernel.gram(half.rows, half.rows) @ middle[polarity])
     predictions = np.concatenate(fitted)
     shared = np.zeros((len(model.kept), output_rank), np.float32)
+    spread = np.sqrt(np.maximum(_spread(model), _RAREST))
     for start, stop in pairwise(model.bounds):
-        found = _right_vectors(predictions[:, start:stop], output_rank)
+        found = _right_vectors(predictions[:, start:stop] * spread[start:stop], output_rank)
         shared[start:stop, : found.shape[1]] = found
+    shared = shared @ _turn(output_rank)
+    inward, outward = shared * spread[:, None], shared / spread[:, None]
     parts: dict[int, Part] = {}
     for polarity, half in halves.items():
-        output = [middle[polarity][:, a:b] @ shared[a:b] for a, b in pairwise(model.bounds)]
+        output = [middle[polarity][:, a:b] @ inward[a:b] for a, b in pairwise(model.bounds)]
+        turns = [_turn(rows.shape[1]) for rows in half.rows]
         directions = [
-            basis.vectors * weight[basis.columns][:, None]
-            for basis, weight in zip(half.basis, half.weight, strict=True)
+            basis.vectors * weight[basis.columns][:, None] @ turn
+            for basis, weight, turn in zip(half.basis, half.weight, turns, strict=True)
         ]
         parts[polarity] = Part(
             tuple(basis.columns for basis in half.basis),
             tuple(_plain(one) for one in directions),
-            tuple(_plain(one) for one in half.rows),
+            tuple(_plain(rows @ turn) for rows, turn in zip(half.rows, turns, strict=True)),
             _plain(np.concatenate(output, axis=1)),
         )
-    return Compact(model.kept, model.bounds, _plain(shared), parts)
+    return Compact(model.kept, model.bounds, _plain(outward), parts)
 
 
-def as_int8(small: Compact) -> Compact:
-    """Return the model with int8 tables: a scale each row, for the output each column."""
+def rounded(small: Compact) -> Compact:
+    """Return the model with int8 tables (int4 for the directions of bins).
+
+    There is a scale for each row, for the output for each column.
+    """
     parts = {
         polarity: Part(
             part.columns,
-            tuple(_int8(one, 1) for one in part.vectors),
-            tuple(_int8(one, 1) for one in part.rows),
-            _int8(part.output, 0),
+            tuple(_round(one, 1, bits=4) for one in part.vectors),
+            tuple(_round(one, 1) for one in part.rows),
+            _round(part.output, 0),
         )
         for polarity, part in small.parts.items()
     }
-    return Compact(small.kept, small.bounds, _int8(small.molecule, 1), parts)
+    return Compact(small.kept, small.bounds, _round(small.molecule, 1), parts)
 
 
 def _cut(half: Half, rank: int, min_molecules: int) -> Half:
@@ -190,8 +202,20 @@ def _plain(matrix: Singles) -> Table:
     return Table(np.ascontiguousarray(matrix, np.float32), np.ones((1, 1), np.float32))
 
 
-def _int8(table: Table, axis: int) -> Table:
-    dense = table.dense
-    scale = np.abs(dense).max(axis=axis, keepdims=True, initial=0.0) / 127
+def _round(table: Table, axis: int, bits: int = 8) -> Table:
+    dense, top = table.dense, 2 ** (bits - 1) - 1
+    scale = np.abs(dense).max(axis=axis, keepdims=True, initial=0.0) / top
     values = np.round(dense / np.where(scale > 0, scale, 1)).astype(np.int8)
-    return Table(values, scale.astype(np.float32))
+    return Table(values, scale.astype(np.float32), bits)
+
+
+def _spread(model: Model) -> Singles:
+    """Return (n_bits,) standard deviations of the bits of training molecules."""
+    share = np.asarray(model.bits.mean(axis=0), np.float32).ravel()
+    return np.sqrt(share * (1 - share))
+
+
+def _turn(size: int) -> Singles:
+    """Return a (size, size) rotation, always the same."""
+    drawn = np.random.default_rng(0).standard_normal((size, size))
+    return np.linalg.qr(drawn)[0].astype(np.float32) if size else drawn.astype(np.float32)

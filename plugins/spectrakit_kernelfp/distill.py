@@ -16,11 +16,11 @@ import numpy as np
 
 from spectrakit.bundle import Step, write_bundle
 from spectrakit.bundle.manifest import split_label
-from spectrakit.errors import InputError, MismatchError
+from spectrakit.errors import InputError, MismatchError, MissingExtraError
 from spectrakit.plugin import Job
 from spectrakit.run import Run
 from spectrakit.search.molecular_fingerprints import N_BITS, NAME
-from spectrakit_kernelfp.compact import Compact, as_int8, compact
+from spectrakit_kernelfp.compact import Compact, compact, rounded
 from spectrakit_kernelfp.data import MASSBANK
 from spectrakit_kernelfp.features import ABOVE_PRECURSOR, FLOOR, GAP, MAX_PEAKS
 from spectrakit_kernelfp.graphs import PRECURSOR, molecule_graph, spectrum_graph
@@ -55,6 +55,8 @@ def run(job: Job, options: DistillOptions) -> Path:
     whom = _attributions(sources, options.attributions)
     with job.progress("kernelfp", 3, "steps") as advance:
         model = load(folder / MODEL)
+        if options.student != "kernel":
+            return taught(job, options, model, whom)
         small = compact(
             model,
             rank=options.rank,
@@ -93,6 +95,22 @@ def run(job: Job, options: DistillOptions) -> Path:
     return path
 
 
+def taught(job: Job, options: DistillOptions, model: Model, whom: Sequence[str]) -> Path:
+    """Return the bundle of a network that the model taught.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+    """
+    try:
+        from spectrakit_kernelfp.network_student import distil_network
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"student={options.student} needs the package '{error.name}'.",
+            hint="pip install 'spectrakit[train]'",
+        ) from error
+    return distil_network(job, options, model, tuple(whom))
+
+
 def checkpoint_of(parent: Path | None) -> Path:
     """Return the checkpoint of a fitted run.
 
@@ -112,7 +130,7 @@ def _choose(
     model: Model, small: Compact, unknowns: Sequence[Unknown], options: DistillOptions
 ) -> tuple[Compact, list[dict[str, Any]]]:
     """Return float or int8 tables, whichever the held-out molecules allow, and the metrics."""
-    smaller = as_int8(small) if options.int8 else small
+    smaller = rounded(small) if options.int8 else small
     asked = [one for one in unknowns if len(one.smiles) > 1]
     if not asked:  # nothing to rank: how well spectra point at their own molecules
         if not unknowns:

@@ -29,6 +29,7 @@ PRECURSOR = ("precursor_mz", "polarity")  # columns of the input ``precursor``
 OPSET, IR_VERSION = 18, 10
 
 _SHORT = 1e-6
+_NIBBLE = 8  # added to values of 4 bits, so that none is negative
 _HEAVIEST = 1e6  # m/z; no precursor is beyond
 _FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
 
@@ -67,10 +68,25 @@ class _Graph:
         return self.add("Cast", name, to=kind)
 
     def table(self, table: Table) -> str:
-        """Return a float32 matrix; int8 values are scaled when the session opens."""
-        if table.values.dtype == np.float32 and table.scale.size == 1:
-            return self.constant(table.values * table.scale)
-        return self.add("Mul", self.cast(self.constant(table.values), _FLOAT), table.scale)
+        """Return a float32 matrix; whole numbers are scaled when the session opens."""
+        if table.bits == 32:
+            return self.constant(table.dense)
+        values = self.constant(table.values) if table.bits == 8 else self.nibbles(table.values)
+        return self.add("Mul", self.cast(values, _FLOAT), table.scale)
+
+    def nibbles(self, values: Any) -> str:
+        """Return int8 values of -8 to 7, two to a byte: the left half of a row below the right."""
+        width = values.shape[1]
+        half = (width + 1) // 2
+        shifted = np.full((len(values), 2 * half), _NIBBLE, np.uint8)
+        shifted[:, :width] = (values + _NIBBLE).astype(np.uint8)
+        packed = self.constant(shifted[:, :half] | shifted[:, half:] << np.uint8(4))
+        low = self.add("BitwiseAnd", packed, np.uint8(15))
+        high = self.add("BitShift", packed, np.uint8(4), direction="RIGHT")
+        both = self.cast(self.add("Concat", low, high, axis=1), TensorProto.INT8)
+        whole = self.add("Sub", both, np.int8(_NIBBLE))
+        ends = (np.array([k], np.int64) for k in (0, width, 1))
+        return self.add("Slice", whole, *ends)
 
     def finish(self, name: str, inputs: Sequence[Any], output: str, shape: list[Any]) -> bytes:
         """Return the model with one output, ``embedding``."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spectrakit.plugin import Action, Plugin, option
+from spectrakit.train.distillation.options import STUDENTS, StudentOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,14 @@ class PretrainOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DistillOptions:
-    """What `distill` can be told."""
+class DistillOptions(StudentOptions):
+    """What `distill` can be told: of the closed-form student first, then of networks."""
 
+    student: str = option(
+        "kernel",
+        "The model itself made small, or a network that it teaches (needs torch).",
+        choices=("kernel", *STUDENTS),
+    )
     rank: int = option(96, "Latent directions of peaks, losses and differences each.", low=1)
     min_molecules: int = option(16, "Bins that fewer molecules show are left out.", low=1)
     output_rank: int = option(128, "Length of a vector: directions of each fingerprint.", low=1)
@@ -30,6 +36,15 @@ class DistillOptions:
     attributions: str = option(
         "", "CSV of whom to name, with columns contributor, authors, copyright and license."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyOptions:
+    """What `identify -m RUN` can be told."""
+
+    structures: str = option("hmdb", "Structure list: built-in, installed, or a file.")
+    tolerance: str = option("10ppm", "Precursor tolerance, in ppm or Da.")
+    top: int = option(5, "Candidates given for each spectrum.", low=1)
 
 
 plugin = Plugin(
@@ -46,6 +61,9 @@ plugin = Plugin(
             "spectrakit_kernelfp.distill:run",
             DistillOptions,
             needs=("molecule", "structure"),
+        ),
+        "identify": Action(
+            "spectrakit_kernelfp.identify:run", IdentifyOptions, needs=("ms2", "precursor")
         ),
     },
     doi="10.1073/pnas.1509788112",

@@ -131,7 +131,7 @@ def identify(
         min_matched_peaks=min_matched_peaks,
         top=top,
     )
-    filled_in = ("libraries", "model")
+    filled_in = ("libraries", "model", "references")
     parameters = {
         name: getattr(settings, name) for name in settings.__slots__ if name not in filled_in
     } | {"model": model, "set": options or []}

@@ -51,6 +51,29 @@ def add(
         )
 
 
+@app.command()
+def embed(
+    name: NameArgument,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|BUNDLE",
+            help="Model that encodes spectra. [default: the one that ships]",
+            show_default=False,
+        ),
+    ] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make vectors anew that are there and fit.")
+    ] = False,
+) -> None:
+    """Keep the vectors of a library's spectra by a model, for identify with the same model."""
+    from spectrakit.verbs.library_embed import embed as run
+
+    run(name, model=model, replace=replace)
+
+
 @app.command("list")
 def list_libraries(out: OutOption = STDOUT, record_format: FormatOption = Format.tsv) -> None:
     """List the libraries that are installed or built in."""
@@ -64,7 +87,7 @@ def list_libraries(out: OutOption = STDOUT, record_format: FormatOption = Format
 
 @app.command()
 def info(name: NameArgument, out: OutOption = STDOUT) -> None:
-    """Show counts, licence, attribution and sources of a library as JSON."""
+    """Show counts, licence, attribution, sources and embeddings of a library as JSON."""
     from spectrakit.output import write_json
     from spectrakit.verbs.library import info as run
 
@@ -73,7 +96,7 @@ def info(name: NameArgument, out: OutOption = STDOUT) -> None:
 
 @app.command()
 def check(name: NameArgument, out: OutOption = STDOUT) -> None:
-    """Verify that a library is whole; exit 3 says what is damaged."""
+    """Verify that a library and its embeddings are whole; exit 3 says what is damaged."""
     from spectrakit.output import write_json
     from spectrakit.verbs.library import check as run
 
@@ -82,7 +105,7 @@ def check(name: NameArgument, out: OutOption = STDOUT) -> None:
 
 @app.command()
 def remove(name: NameArgument) -> None:
-    """Delete an installed library."""
+    """Delete an installed library and its embeddings."""
     from spectrakit.verbs.library import remove as run
 
     run(name)

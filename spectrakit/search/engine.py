@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import SearchMode, SearchSettings
-from spectrakit.search.learned import LearnedScorer
+from spectrakit.search.known_compounds import KnownCompounds
+from spectrakit.search.learned import LearnedScorer, unit_vectors
 from spectrakit.search.libraries import open_spectral, open_structures
 from spectrakit.search.library import SpectralLibrary
+from spectrakit.search.library_embeddings import library_embeddings
 from spectrakit.search.library_search import library_evidence
 from spectrakit.search.prepared import DEFAULT_TOLERANCE
 from spectrakit.search.prevalence import (
@@ -29,11 +32,13 @@ from spectrakit.search.prevalence import (
 from spectrakit.search.queries import Query
 from spectrakit.search.ranker import Ranker
 from spectrakit.search.ranking import Evidence, ranked_hits
+from spectrakit.search.references import open_references
 from spectrakit.search.reranking import Learned, rank_library, rank_structures
 from spectrakit.search.similarity import Similarity
 from spectrakit.search.structure_confidence import PRESENCE, probabilities
 from spectrakit.search.structure_search import Candidate, StructureSearch
 from spectrakit.search.structures import StructureTable
+from spectrakit.search.unit_vectors import Singles
 from spectrakit.spectrum import FloatArray, Tolerance
 
 BATCH = 256  # spectra searched together; answers do not depend on it
@@ -55,6 +60,7 @@ class EngineSettings:
     min_matched_peaks: int = 0
     top: int = 10
     model: str = ""  # folder of a bundle; empty: none
+    references: bool = False  # the compounds that the model knows stand in for a library
 
 
 @dataclass
@@ -65,6 +71,8 @@ class Engine:
     libraries: list[SpectralLibrary]
     structures: StructureSearch | None
     learned: Learned | None = None
+    known: KnownCompounds | None = None
+    embeddings: list[EmbeddingIndex | None] = field(default_factory=list[EmbeddingIndex | None])
     about: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def identify(self, queries: Iterable[Query]) -> Iterator[tuple[Query, list[Hit]]]:
@@ -89,15 +97,20 @@ class Engine:
     def _search(self, queries: Iterable[Query]) -> Iterator["_Found"]:
         stream = iter(queries)
         while batch := list(islice(stream, BATCH)):
+            vectors = self._vectors(batch)
             library = library_evidence(
                 self.libraries,
                 batch,
                 self.search_settings(),
                 widen_for_nominal=not self.settings.fragment_tolerance,
+                embeddings=self.embeddings,
+                vectors=None if vectors is None else unit_vectors(vectors),
             )
-            if self.learned is not None and self.settings.method == AUTO:
+            if self.learned is not None and self._ranks_by_all_evidence:
                 rank_library(batch, library, self.learned.ranker)
-            structures = self._structure_evidence(batch)
+            if self.known is not None and vectors is not None:
+                library = self.known.evidence(batch, vectors)
+            structures = self._structure_evidence(batch, vectors)
             for query, known, (possible, share) in zip(batch, library, structures, strict=True):
                 library_share = sum(item.hit.probability for item in known)
                 yield _Found(query.without_peaks(), known, library_share, possible, share)
@@ -118,19 +131,28 @@ class Engine:
             min_matched_peaks=self.settings.min_matched_peaks,
         )
 
-    def _structure_evidence(self, batch: list[Query]) -> list[tuple[list[Evidence], float]]:
+    @property
+    def _ranks_by_all_evidence(self) -> bool:
+        return self.settings.method == AUTO and self.settings.mode == SearchMode.PRECURSOR
+
+    def _vectors(self, batch: list[Query]) -> Singles | None:
+        """(n, B, d) vectors of queries, where structures or embeddings are to be compared."""
+        wanted = self.structures is not None or self.known is not None
+        wanted = wanted or any(one is not None for one in self.embeddings)
+        return self.learned.vectors(batch) if self.learned is not None and wanted else None
+
+    def _structure_evidence(
+        self, batch: list[Query], vectors: Singles | None
+    ) -> list[tuple[list[Evidence], float]]:
         """Return the evidence to show for each query, and the probability of all its candidates."""
         if self.structures is None:
             return [([], 0.0) for _ in batch]
         table, lists = self.structures.table, self.structures.search(batch)
-        learned = self.learned
-        if learned is not None:
-            asked = [number for number, candidates in enumerate(lists) if candidates]
-            vectors = learned.vectors([batch[number] for number in asked])
-            for number, vector in zip(asked, vectors, strict=True):
-                lists[number] = rank_structures(
-                    batch[number], vector, lists[number], table, learned
-                )
+        if self.learned is not None and vectors is not None:
+            lists = [
+                rank_structures(vector, candidates, table, self.learned)
+                for vector, candidates in zip(vectors, lists, strict=True)
+            ]
         return [
             self._structure_hits(table, candidates, len(query.spectrum))
             for query, candidates in zip(batch, lists, strict=True)
@@ -194,7 +216,8 @@ def open_engine(settings: EngineSettings) -> Engine:
 
     Raises:
         UsageError: an unknown name.
-        InputError: a library that cannot be read.
+        InputError: a library, or its embeddings, that cannot be read.
+        MismatchError: embeddings that were made for another library or model.
     """
     tolerance = Tolerance.parse(settings.precursor_tolerance)
     if settings.fragment_tolerance:
@@ -202,13 +225,25 @@ def open_engine(settings: EngineSettings) -> Engine:
     opened = [open_spectral(word) for word in settings.libraries]
     structures = open_structures(settings.structures)
     libraries = [o.library for o in opened if isinstance(o.library, SpectralLibrary)]
+    learned = open_learned(settings.model) if settings.model else None
+    embeddings: list[EmbeddingIndex | None] = [None] * len(libraries)
+    if learned is not None and settings.method == AUTO:
+        embeddings = [
+            library_embeddings(Path(o.about["path"]), o.about.get("digest", ""), learned.scorer)
+            for o in opened
+        ]
     about = [o.about for o in opened]
     search: StructureSearch | None = None
     if structures is not None and isinstance(structures.library, StructureTable):
         about.append(structures.about)
         search = StructureSearch(structures.library, tolerance)
-    learned = open_learned(settings.model) if settings.model else None
-    return Engine(settings, libraries, search, learned, about)
+    known: KnownCompounds | None = None
+    if learned is not None and settings.references:
+        references = open_references(learned.scorer.bundle)
+        if references is not None:
+            known = KnownCompounds(references, learned.ranker, tolerance)
+            about.append({"name": learned.scorer.label, "kind": "compounds known to the model"})
+    return Engine(settings, libraries, search, learned, known, embeddings, about)
 
 
 @lru_cache(maxsize=2)

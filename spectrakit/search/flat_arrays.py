@@ -18,7 +18,7 @@ from spectrakit.errors import InputError
 
 MAGIC = b"SKARRAY1"
 _ALIGN = 64
-_DTYPES = {"|u1", "|i1", "<i4", "<i8", "<f4", "<f8"}
+_DTYPES = {"|u1", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8"}
 
 
 def _aligned(offset: int) -> int:

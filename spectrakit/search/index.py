@@ -226,7 +226,7 @@ class SpectralIndex:
         """
         _check_separated(queries.spectra, settings.fragment_tolerance)
         if _wider(settings.fragment_tolerance, self.tolerance):
-            return self.rebuilt(settings.fragment_tolerance).search(queries, settings)
+            return self.merged_for(settings.fragment_tolerance).search(queries, settings)
         method = settings.effective_method()
         adduct = self.adduct_codes(queries.adduct)
         if not settings.match_adducts:
@@ -258,11 +258,13 @@ class SpectralIndex:
         found = Matches(query, row, scores.score, scores.matched_peaks)
         return _best_first(found, settings, top)
 
-    def rebuilt(self, tolerance: Tolerance) -> "SpectralIndex":
-        """Return an index in memory whose peaks are merged for a wider ``tolerance``.
+    def merged_for(self, tolerance: Tolerance) -> "SpectralIndex":
+        """Return this index, or one in memory whose peaks are merged for a wider ``tolerance``.
 
-        Row numbers stay the same; the index is built once and kept.
+        Row numbers stay the same; an index is built once and kept.
         """
+        if not _wider(tolerance, self.tolerance):
+            return self
         if str(tolerance) not in self._rebuilt:
             self._rebuilt[str(tolerance)] = self._rebuild(tolerance)
         return self._rebuilt[str(tolerance)]

@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spectrakit.search.confidence import compound_probabilities
+from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.evidence import rank_compounds
 from spectrakit.search.hits import Hit
 from spectrakit.search.index import Matches, SearchMode, SearchSettings
 from spectrakit.search.library import SpectralLibrary
+from spectrakit.search.library_embeddings import Embedded, best_cosines, with_candidates
 from spectrakit.search.prepared import Queries, prepare_spectra
 from spectrakit.search.queries import Query
 from spectrakit.search.ranking import Evidence
+from spectrakit.search.unit_vectors import Singles
 from spectrakit.spectrum import Tolerance
 
 
@@ -31,6 +34,7 @@ class _Asked:
 
 
 NOMINAL_TOLERANCE = Tolerance(0.4, "Da")  # for libraries of whole m/z (old GC-EI)
+EMBEDDING_WEIGHT = 3.0  # evidence for a cosine of 1; 2 to 6 is flat (library_search.py --tune)
 
 
 def library_evidence(
@@ -39,16 +43,22 @@ def library_evidence(
     settings: SearchSettings,
     *,
     widen_for_nominal: bool = False,
+    embeddings: Sequence[EmbeddingIndex | None] = (),
+    vectors: Singles | None = None,
 ) -> list[list[Evidence]]:
     """Return the compounds found for each query of a batch.
 
     A spectrum without a precursor (electron ionisation) is compared with the whole library.
     ``widen_for_nominal`` compares with ``NOMINAL_TOLERANCE`` where a library has whole m/z only.
+
+    Where a library has ``embeddings`` and the queries ``vectors`` (m, d) by the same model, hits
+    say how near they are, and without a precursor window this weighs too and proposes spectra.
     """
     found: list[list[Evidence]] = [[] for _ in batch]
     user_settings = settings
     asks: dict[str, _Asked] = {}
-    for library in libraries:
+    held = embeddings or [None] * len(libraries)
+    for library, index in zip(libraries, held, strict=True):
         settings = user_settings
         if widen_for_nominal and library.is_nominal:
             settings = replace(settings, fragment_tolerance=NOMINAL_TOLERANCE)
@@ -64,10 +74,17 @@ def library_evidence(
             if len(part) == 0:
                 continue
             queries = asked.queries.take(part)
-            matches = library.index.search(queries, replace(settings, mode=mode))
-            for evidence, query in _compounds(library, matches, batch, asked, part, settings, mode):
+            asking = replace(settings, mode=mode)
+            matches = library.index.search(queries, asking)
+            embedded: Embedded | None = None
+            if index is not None and vectors is not None:
+                embedded = Embedded(index, vectors[[asked.owner[row] for row in part]])
+                matches = with_candidates(embedded, library.index, queries, matches, asking)
+            for evidence, query in _compounds(
+                library, matches, batch, asked, part, asking, embedded
+            ):
                 found[query].append(evidence)
-    best = [_best_for_each_compound(evidence) for evidence in found]
+    best = [_weighed(_best_for_each_compound(evidence)) for evidence in found]
     _set_probabilities(best)
     return best
 
@@ -117,7 +134,7 @@ def _compounds(
     asked: _Asked,
     part: np.ndarray,
     settings: SearchSettings,
-    mode: SearchMode,
+    embedded: Embedded | None,
 ) -> list[tuple[Evidence, int]]:
     """Return (evidence, position in the batch) of each compound matched."""
     index = library.index
@@ -127,7 +144,10 @@ def _compounds(
         matches,
         tolerance=settings.fragment_tolerance,
     )
-    method = str(replace(settings, mode=mode).effective_method())
+    near = np.full(len(ranked), np.nan)
+    if embedded is not None:
+        near = best_cosines(embedded, index, matches, ranked.query, ranked.compound)
+    method = str(settings.effective_method())
     found: list[tuple[Evidence, int]] = []
     for number, at in enumerate(ranked.match.tolist()):
         question = int(part[ranked.query[number]])
@@ -150,17 +170,36 @@ def _compounds(
             source=library.name,
             source_id=identity["source_id"],
             note=precursor.note if precursor else "",
+            embedding=float(near[number]),
         )
         evidence = Evidence(
             key=index.compound_key(int(ranked.compound[number])),
             hit=hit,
             strength=float(ranked.evidence[number]),
             is_library=True,
-            mode=str(mode),
+            mode=str(settings.mode),
             n_peaks=int(asked.queries.spectra.counts[question]),
         )
         found.append((evidence, asked.owner[question]))
     return found
+
+
+def _weighed(evidence: list[Evidence]) -> list[Evidence]:
+    """Return the compounds found without a precursor window by evidence and embedding together.
+
+    What lacks an embedding, because its library has none, is as far behind as its rivals are.
+    """
+    near = np.array([item.hit.embedding for item in evidence])
+    known = np.isfinite(near)
+    if not known.any():
+        return evidence
+    behind = np.where(known, near, near[known].mean()) - near[known].max()
+    return [
+        item
+        if item.mode == SearchMode.PRECURSOR
+        else replace(item, strength=item.strength + EMBEDDING_WEIGHT * float(less))
+        for item, less in zip(evidence, behind, strict=True)
+    ]
 
 
 def _best_for_each_compound(evidence: list[Evidence]) -> list[Evidence]:

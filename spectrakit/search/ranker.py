@@ -22,10 +22,12 @@ from spectrakit.errors import MismatchError
 from spectrakit.spectrum import FloatArray
 
 LIBRARY_FEATURES = ("similarity", "fragmenter", "embedding")
+REFERENCE_FEATURES = ("embedding", "fragmenter", "mass_error", "adduct")
 STRUCTURE_FEATURES = ("fragmenter", "fingerprint", "mass_error", "adduct")
-FEATURES = tuple(
-    [f"library.{name}" for name in LIBRARY_FEATURES]
-    + [f"structure.{name}" for name in STRUCTURE_FEATURES]
+FEATURES = (
+    *(f"library.{name}" for name in LIBRARY_FEATURES),
+    *(f"reference.{name}" for name in REFERENCE_FEATURES),
+    *(f"structure.{name}" for name in STRUCTURE_FEATURES),
 )
 
 
@@ -35,6 +37,10 @@ class NoneOfThem:
 
     base: float
     peaks: float
+
+    def merit(self, n_peaks: Any) -> Any:
+        """Return it for one or (n,) numbers of peaks."""
+        return self.base + self.peaks * np.log1p(n_peaks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class Ranker:
         try:
             constants: Any = told.calibration
             self.presence = Presence(**constants["structure"])
-            self.none = NoneOfThem(**constants["library"])
+            self.none_of_library = NoneOfThem(**constants["library"])
+            self.none_of_references = NoneOfThem(**constants["reference"])
         except (KeyError, TypeError) as error:
             raise MismatchError(
                 f"bundle {bundle.label} lacks the calibration of a ranker ({error}).",
@@ -84,6 +91,10 @@ class Ranker:
     def library(self, features: Mapping[str, FloatArray]) -> FloatArray:
         """Return (n,) merits of the library compounds of one spectrum, from (n,) features."""
         return self._merit("library", LIBRARY_FEATURES, features)
+
+    def references(self, features: Mapping[str, FloatArray]) -> FloatArray:
+        """Return (n,) merits of the compounds that a model knows by itself, from (n,) features."""
+        return self._merit("reference", REFERENCE_FEATURES, features)
 
     def structures(self, features: Mapping[str, FloatArray]) -> FloatArray:
         """Return (n,) merits of the candidate structures of one spectrum, from (n,) features."""

@@ -124,8 +124,7 @@ def rank_graph(weights: Sequence[float]) -> bytes:
 def write_ranker(
     path: Path,
     weights: Mapping[str, float],
-    presence: Presence,
-    none: NoneOfThem,
+    constants: Mapping[str, Presence | NoneOfThem],
     *,
     replace_old: bool = False,
     **fields: Any,
@@ -135,8 +134,7 @@ def write_ranker(
     Args:
         path: folder ``NAME@VERSION``.
         weights: feature (one of ``ranker.FEATURES``) to weight, in log-odds for one unit.
-        presence: of structures.
-        none: of library compounds.
+        constants: of the probabilities of ``structure``, ``library`` and ``reference``.
         replace_old: take the place of one that is there.
         fields: of the manifest: metrics, data, licence, attributions, summary.
 
@@ -151,6 +149,6 @@ def write_ranker(
         task="rank",
         modality="msms",
         input={"kind": "features", "names": list(weights)},
-        calibration={"structure": asdict(presence), "library": asdict(none)},
+        calibration={kind: asdict(one) for kind, one in constants.items()},
         **fields,
     )

@@ -12,6 +12,7 @@ from spectrakit.search.learned import LearnedScorer, Singles
 from spectrakit.search.queries import Query
 from spectrakit.search.ranker import Ranker
 from spectrakit.search.ranking import Evidence
+from spectrakit.search.references import References
 from spectrakit.search.structure_search import Candidate, fragment_query
 from spectrakit.search.structures import StructureTable
 from spectrakit.spectrum import FloatArray
@@ -61,7 +62,7 @@ def rank_library(batch: Sequence[Query], found: Sequence[list[Evidence]], ranker
             "embedding": np.array([item.hit.embedding for item in items]),
         }
         merits = ranker.library(features)
-        none = ranker.none.base + ranker.none.peaks * np.log1p([item.n_peaks for item in items])
+        none = ranker.none_of_library.merit([item.n_peaks for item in items])
         shares = share_out(np.zeros(len(items), np.int64), merits, none)
         for at, item in enumerate(items):
             item.hit.probability = float(shares[at])
@@ -79,7 +80,6 @@ def _explained(cut: Fragments, query: Query, adduct: str) -> float:
 
 
 def rank_structures(
-    query: Query,
     vector: Singles,
     candidates: Sequence[Candidate],
     table: StructureTable,
@@ -91,8 +91,7 @@ def rank_structures(
     other features put them, with the least that one of the first got.
 
     Args:
-        query: the spectrum.
-        vector: (B, d) of it.
+        vector: (B, d) of the spectrum.
         candidates: best first without the model.
         table: the structures they are rows of.
         learned: model and ranker.
@@ -110,6 +109,19 @@ def rank_structures(
         replace(candidates[at], merit=float(merits[at]), fingerprint=float(fingerprint[at]))
         for at in order
     ]
+
+
+def reference_features(
+    query: Query, vector: Singles, candidates: Sequence[Candidate], references: References
+) -> dict[str, FloatArray]:
+    """Return the (n,) features of compounds that a model knows; ``vector`` is (D,), length 1."""
+    rows = np.array([c.row for c in candidates], np.int64)
+    return {
+        "embedding": references.cosines(vector, query.spectrum.polarity, rows),
+        "fragmenter": np.array([c.evidence for c in candidates]),
+        "mass_error": -np.array([c.mass_penalty for c in candidates]),
+        "adduct": -np.array([c.adduct_cost for c in candidates]),
+    }
 
 
 def structure_features(

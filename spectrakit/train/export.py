@@ -109,19 +109,24 @@ def _silence() -> Generator[None]:
         logging.disable(before)
 
 
+def open_graph(graph: bytes) -> Any:
+    """Return an onnxruntime session of one thread on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
 def run_graph(graph: bytes, inputs: Mapping[str, Any]) -> list[Any]:
     """Return what onnxruntime computes on the CPU, one array for each output.
 
     Raises:
         MismatchError: onnxruntime cannot run the graph on these inputs.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = open_graph(graph)
         names = [one.name for one in session.get_inputs()]
         return list(session.run(None, {name: np.asarray(inputs[name]) for name in names}))
     except Exception as error:  # onnxruntime's own exceptions share no other base

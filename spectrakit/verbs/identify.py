@@ -166,7 +166,7 @@ def identify(
             "library_digests": [a.get("digest", "") for a in summary.library],
             "model": summary.model,
             "set": list(options),
-            **{k: v for k, v in asdict(settings).items() if k != "model"},
+            **{k: v for k, v in asdict(settings).items() if k not in ("model", "references")},
         }
         _into_folder(work, paths, out, parameters, record_format, columns, jobs, summary)
     else:
@@ -196,10 +196,13 @@ def _with_sources(
         MismatchError: nothing to search in, or the model does not encode spectra and molecules.
     """
     folder = str(chosen.bundle.path) if chosen.bundle is not None else ""
-    settings = replace(settings, libraries=tuple(spectral_words(list(libraries))), model=folder)
+    words = tuple(spectral_words(list(libraries)))
+    settings = replace(
+        settings, libraries=words, model=folder, references=not libraries and not words
+    )
     engine = open_engine(settings)
     summary.library = engine.about
-    if not engine.libraries and engine.structures is None:
+    if not engine.libraries and engine.structures is None and engine.known is None:
         for path in paths:
             sniff(path)  # an input that cannot be read is the graver error
         raise MismatchError(

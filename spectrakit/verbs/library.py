@@ -24,6 +24,11 @@ from spectrakit.search.structure_sources import BUILT_IN, load_structures
 from spectrakit.search.structures import STRUCTURE_INDEX, StructureTable
 from spectrakit.spectrum import Molecule
 from spectrakit.store import Store, StoreWriter
+from spectrakit.verbs.library_embeddings import (
+    check_embeddings,
+    described,
+    forget_embeddings,
+)
 
 STRUCTURE_SUFFIXES = {".csv", ".tsv", ".smi", ".smiles", ".sdf", ".sd"}
 LIST_COLUMNS = ("name", "kind", "spectra", "compounds", "bytes", "licence")
@@ -73,6 +78,8 @@ def add(
         _add_structures(target, lists, about, summary)
     else:
         _add_spectra(name, target, paths, about, summary)
+    with Store(target) as store:
+        forget_embeddings(target, but=store.digest)
     summary.outputs.append(str(target))
     return target
 
@@ -190,6 +197,7 @@ def info(name: str) -> dict[str, Any]:
             "digest": store.digest,
             "path": str(path),
             "sources": sources,
+            "embeddings": described(path, store.digest),
         }
     if not known["licence"]:
         known["licence"] = ", ".join(known["licences"])
@@ -215,7 +223,7 @@ def listing() -> Iterator[dict[str, Any]]:
 
 
 def check(name: str) -> dict[str, Any]:
-    """Verify a library: its store whole and undamaged, its index fitting its spectra.
+    """Verify a library: its store whole and undamaged, its index and embeddings fitting.
 
     Raises:
         UsageError: no such library.
@@ -239,7 +247,9 @@ def check(name: str) -> dict[str, Any]:
                     f"{path}: the index does not hold every spectrum once.",
                     hint="Build the library again.",
                 )
-            return {"name": name, "kind": "spectra", "spectra": len(store), "whole": True}
+            embedded = check_embeddings(path, store.digest, len(store))
+            known = {"name": name, "kind": "spectra", "spectra": len(store), "whole": True}
+            return {**known, "embeddings": embedded}
         attrs = store.index_attrs(STRUCTURE_INDEX)
         if attrs:
             table = StructureTable.from_arrays(store.index(STRUCTURE_INDEX), attrs, place=str(path))
@@ -248,7 +258,7 @@ def check(name: str) -> dict[str, Any]:
 
 
 def remove(name: str) -> Path:
-    """Delete an installed library.
+    """Delete an installed library and its embeddings.
 
     Raises:
         UsageError: no such library.
@@ -260,6 +270,7 @@ def remove(name: str) -> Path:
             hint="Leave it out with `--structures none`.",
         )
     path = library_path(name)
+    forget_embeddings(path)
     try:
         path.unlink()
     except OSError as error:

@@ -15,7 +15,10 @@ from bundle.small_models import OFFSET, trace_bundle
 from bundle.small_models import WEIGHTS as WEIGHTS_OF_LINE
 from search.small_bundles import WEIGHTS, write_model, write_small_ranker
 
-from spectrakit.spectrum import Axis, Modality, Spectrum
+from spectrakit.bundle import Bundle
+from spectrakit.search.learned import LearnedScorer
+from spectrakit.search.references import build_references, with_references
+from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
 from spectrakit.store import StoreWriter
 
 QUERY = """BEGIN IONS
@@ -163,3 +166,24 @@ def test_the_summary_names_the_model(cli, tmp_path, query, structures, ranker):
     told = json.loads(summary.read_text())["model"]
     assert told["name"] == "m@1"
     assert told["digest"].startswith("sha256:")
+
+
+def test_a_model_recognises_compounds_without_a_library(cli, tmp_path, query, ranker):
+    plain = write_model(tmp_path / "m@1", CAFFEINE)
+    scorer = LearnedScorer(Bundle(plain))
+    molecule = Molecule(
+        name="Caffeine",
+        smiles=CAFFEINE,
+        formula="C8H10N4O2",
+        inchikey="RYYVLZVUVIJVGH-UHFFFAOYSA-N",
+    )
+    axis = Axis(np.array([110.0713, 138.0662]), "m/z")
+    seen = Spectrum(Modality.MSMS, axis, np.array([30.0, 100.0]), polarity=1, molecule=molecule)
+    data = build_references([seen], scorer)
+    model = with_references(scorer.bundle, tmp_path / "known@1", data)
+    (row,) = table(cli("identify", query, "--structures", "none", "-m", model).stdout)
+    assert (row["name"], row["method"], row["source"]) == ("Caffeine", "embedding", "known@1")
+    assert (row["level"], row["adduct"]) == ("3", "[M+H]+")
+    assert float(row["embedding"]) == pytest.approx(1.0, abs=1e-3)
+    off = cli("identify", query, "--library", "none", "--structures", "none", "-m", model)
+    assert off.exit_code == 4

@@ -11,6 +11,8 @@ from spectrakit.search.ranker_fit import write_ranker
 WEIGHTS = {
     "library.similarity": 2.0,
     "library.fragmenter": 0.3,
+    "reference.embedding": 8.0,
+    "reference.fragmenter": 0.3,
     "structure.fragmenter": 0.7,
     "structure.fingerprint": 1.0,
     "structure.mass_error": 1.0,
@@ -69,4 +71,9 @@ def write_model(path, smiles, *, weight=5.0, fingerprint="spectrakit-1", blocks=
 
 
 def write_small_ranker(path, weights=None):
-    return write_ranker(path, weights or WEIGHTS, Presence(-1.0, 0.5, 0.4), NoneOfThem(4.0, -0.4))
+    constants = {
+        "structure": Presence(-1.0, 0.5, 0.4),
+        "library": NoneOfThem(4.0, -0.4),
+        "reference": NoneOfThem(3.0, -0.4),
+    }
+    return write_ranker(path, weights or WEIGHTS, constants)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from spectrakit.bundle import Bundle
-from spectrakit.errors import MismatchError
+from spectrakit.errors import InputError, MismatchError
 from spectrakit.search import learned
 from spectrakit.search.learned import LearnedScorer, unit_vectors
 from spectrakit.search.molecular_fingerprints import fingerprints
+from spectrakit.search.references import build_references, open_references, with_references
+from spectrakit.spectrum import Molecule
 
 from .small_bundles import write_model
 from .spectra import spectrum
@@ -58,3 +60,40 @@ def test_a_model_of_other_fingerprints_is_refused(tmp_path):
     path = write_model(tmp_path / "m@1", CAFFEINE, fingerprint="theirs-2")
     with pytest.raises(MismatchError, match="theirs-2"):
         LearnedScorer(Bundle(path))
+
+
+def known(name, smiles, formula, key, polarity=1, **fields):
+    molecule = Molecule(name=name, smiles=smiles, formula=formula, inchikey=key)
+    return spectrum([83.06, 138.066], [8.0, 100.0], 195.0877, polarity, molecule=molecule, **fields)
+
+
+def test_references_come_back_as_they_went_in(tmp_path):
+    scorer = LearnedScorer(Bundle(write_model(tmp_path / "m@1", CAFFEINE)))
+    spectra = [
+        known("caffeine", CAFFEINE, "C8H10N4O2", "RYYVLZVUVIJVGH-UHFFFAOYSA-N"),
+        known("caffeine", CAFFEINE, "C8H10N4O2", "RYYVLZVUVIJVGH-UHFFFAOYSA-N", -1),
+        known("benzene", BENZENE, "C6H6", "UHOVQNZJYSORNB-UHFFFAOYSA-N"),
+        known("no formula", "CCO", "", "LFQSCWFLJHTTHZ-UHFFFAOYSA-N"),
+        known("no key", "CCO", "C2H6O", ""),
+    ]
+    data = build_references(spectra, scorer)
+    assert data == build_references(spectra, scorer)
+    path = with_references(scorer.bundle, tmp_path / "n@2", data, summary="with compounds")
+    bundle = Bundle(path)
+    assert bundle.manifest.summary == "with compounds"
+    found = open_references(bundle)
+    assert found.table.text["name"].take([0, 1]) == ["benzene", "caffeine"]
+    assert found.table.exact_mass == pytest.approx([78.04695, 194.080376], abs=1e-5)
+    (own,) = unit_vectors(scorer.spectra(spectra[:1]))
+    rows = np.array([0, 1])
+    assert found.cosines(own, 1, rows) == pytest.approx([1.0, 1.0], abs=1e-4)
+    assert np.isnan(found.cosines(own, -1, rows)).tolist() == [True, False]
+    assert found.cosines(np.zeros_like(own), 0, rows).tolist() == [0.0, 0.0]
+    assert open_references(scorer.bundle) is None
+
+
+def test_references_that_are_none_are_refused(tmp_path):
+    scorer = LearnedScorer(Bundle(write_model(tmp_path / "m@1", CAFFEINE)))
+    path = with_references(scorer.bundle, tmp_path / "n@2", b"no archive")
+    with pytest.raises(InputError, match="references"):
+        open_references(Bundle(path))

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from spectrakit_kernelfp.compact import as_int8, compact
+from spectrakit_kernelfp.compact import compact, rounded
 from spectrakit_kernelfp.features import Measurement, merge
 from spectrakit_kernelfp.graphs import molecule_graph, spectrum_graph
 from spectrakit_kernelfp.model import fit
@@ -16,7 +16,7 @@ from spectrakit.search.molecular_fingerprints import N_BITS, fingerprints
 from spectrakit.spectrum import Axis, Modality, Spectrum
 
 WHOLE = {"rank": 500, "min_molecules": 1, "output_rank": 500}
-SMALL = {"rank": 12, "min_molecules": 2, "output_rank": 9}
+SMALL = {"rank": 13, "min_molecules": 2, "output_rank": 9}
 
 
 @pytest.fixture
@@ -46,15 +46,15 @@ def test_a_small_model_still_names_the_molecule(molecules, model):
     spectra, smiles = molecules
     query = {p: merge(spectra["N.2.Cl", p]) for p in (1, -1)}
     listed = [smiles[key] for key in ("N.2.Cl", "OC.3.OC", "c1ccccc1.2.N", "Cl.1.OC")]
-    for small in (compact(model, **SMALL), as_int8(compact(model, **SMALL))):
+    for small in (compact(model, **SMALL), rounded(compact(model, **SMALL))):
         assert np.argmax(products(small, query, model, listed).sum(axis=1)) == 0
 
 
 def test_int8_rounds_by_less_than_a_step_of_each_scale(model):
     small = compact(model, **SMALL)
-    rounded = as_int8(small)
+    coarse = rounded(small)
     for polarity, part in small.parts.items():
-        for exact, table in zip(part.rows, rounded.parts[polarity].rows, strict=True):
+        for exact, table in zip(part.rows, coarse.parts[polarity].rows, strict=True):
             assert table.values.dtype == np.int8
             assert np.all(np.abs(exact.dense - table.dense) <= table.scale * 0.5001)
 
@@ -96,10 +96,10 @@ def queries(molecules):
 
 
 @pytest.mark.parametrize("n", [2, 11])
-@pytest.mark.parametrize("rounded", [False, True])
-def test_the_graph_of_spectra_equals_numpy(model, queries, n, rounded):
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_graph_of_spectra_equals_numpy(model, queries, n, whole):
     small = compact(model, **SMALL)
-    small = as_int8(small) if rounded else small
+    small = rounded(small) if whole else small
     asked = queries[-n:]
     feeds = padded(asked)
     found = run(spectrum_graph(small), **feeds)
@@ -153,7 +153,7 @@ def test_spectra_without_precursors_make_a_model_without_losses(molecules):
 
 @pytest.mark.parametrize("n", [1, 6])
 def test_the_graph_of_molecules_equals_numpy(molecules, model, n):
-    small = as_int8(compact(model, **SMALL))
+    small = rounded(compact(model, **SMALL))
     listed = [*list(molecules[1].values())[: n - 1], "not a structure"]
     bits = fingerprints(listed)[0]
     found = run(molecule_graph(small, N_BITS), fingerprint=bits.toarray())

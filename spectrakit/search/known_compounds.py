@@ -1,0 +1,72 @@
+"""Compounds that a model knows by itself, proposed for spectra as a library's would be."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spectrakit.search.confidence import share_out
+from spectrakit.search.hits import Hit
+from spectrakit.search.learned import Singles, unit_vectors
+from spectrakit.search.queries import Query
+from spectrakit.search.ranker import Ranker
+from spectrakit.search.ranking import Evidence
+from spectrakit.search.references import References
+from spectrakit.search.reranking import reference_features
+from spectrakit.search.structure_search import StructureSearch
+from spectrakit.spectrum import Tolerance
+
+MODE = "reference"
+
+
+class KnownCompounds:
+    """Search the references of a model by precursor mass, and rank them by all evidence."""
+
+    def __init__(self, references: References, ranker: Ranker, tolerance: Tolerance) -> None:
+        self.references = references
+        self.ranker = ranker
+        self._by_mass = StructureSearch(references.table, tolerance)
+
+    def evidence(self, batch: Sequence[Query], vectors: Singles) -> list[list[Evidence]]:
+        """Return the compounds found for each query, best first.
+
+        Args:
+            batch: the queries.
+            vectors: (n, B, d) of them.
+        """
+        table = self.references.table
+        found: list[list[Evidence]] = []
+        unit = unit_vectors(vectors)
+        for query, vector, candidates in zip(batch, unit, self._by_mass.search(batch), strict=True):
+            if not candidates:
+                found.append([])
+                continue
+            features = reference_features(query, vector, candidates, self.references)
+            merits = self.ranker.references(features)
+            n_peaks = len(query.spectrum)
+            none = np.full(len(merits), self.ranker.none_of_references.merit(n_peaks))
+            shares = share_out(np.zeros(len(merits), np.int64), merits, none)
+            items: list[Evidence] = []
+            for at in np.argsort(-merits, kind="stable").tolist():
+                candidate = candidates[at]
+                cosine = float(features["embedding"][at])
+                (known,) = table.finish([candidate.row])
+                hit = Hit(
+                    name=known.name,
+                    inchikey=known.inchikey or known.inchikey14,
+                    smiles=known.smiles,
+                    formula=known.formula,
+                    adduct=candidate.adduct,
+                    mz_error_ppm=candidate.mz_error_ppm,
+                    method="embedding",
+                    score=max(cosine, 0.0),
+                    matched_peaks=candidate.matched_peaks,
+                    probability=float(shares[at]),
+                    source=table.source,
+                    note=candidate.note,
+                    fragmenter=candidate.evidence,
+                    embedding=cosine,
+                )
+                key = known.inchikey14
+                items.append(Evidence(key, hit, float(merits[at]), True, MODE, n_peaks))
+            found.append(items)
+        return found

@@ -1,0 +1,129 @@
+"""The nearest of many held vectors: all compared, or those in promising cells.
+
+Both take the same steps: a first look at part of the vectors gives each query a limit that its
+``top``-th best cannot be below; what reaches the limit elsewhere is collected and sorted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectrakit.search.cells import Cells, Rows
+from spectrakit.search.unit_vectors import LARGEST, Held, Singles, products
+
+QUERIES = 8192  # searched together in cells: the larger, the fuller the matrix products
+_TILE = 16384  # vectors compared at once when all are
+_TILE_QUERIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Vectors found: ``query`` and ``place`` (k,) int64, ``product`` (k,) float32, whole."""
+
+    query: Rows
+    place: Rows
+    product: Singles
+
+
+def compare_all(vectors: Held, queries: Held, top: int) -> Found:
+    """Return the ``top`` nearest of all ``vectors`` (n, d) for each of ``queries`` (m, d).
+
+    Sorted by query, then cosine falling, then place.
+    """
+    parts: list[Found] = []
+    for first in range(0, len(queries), _TILE_QUERIES):
+        asked = queries[first : first + _TILE_QUERIES].astype(np.float32)
+        best: list[Found] = []
+        limit = np.full(len(asked), -np.inf, np.float32)
+        everyone = np.arange(len(asked), dtype=np.int64)
+        for start in range(0, len(vectors), _TILE):
+            scores = products(asked, vectors[start : start + _TILE])
+            limit = np.maximum(limit, kth_best(scores, top))
+            best.append(_reaching(scores, limit, everyone, start))
+            if len(best) == 4:
+                best = [best_of(best, top)]
+        found = best_of(best, top)
+        parts.append(Found(found.query + first, found.place, found.product))
+    return join(parts)
+
+
+def look_in_cells(cells: Cells, vectors: Held, queries: Held, top: int, reach: float) -> Found:
+    """Return the ``top`` nearest in the cells that each query looks into, sorted as above.
+
+    ``vectors`` (n, d) are sorted by cell.
+    """
+    parts: list[Found] = []
+    for first in range(0, len(queries), QUERIES):
+        asked = queries[first : first + QUERIES].astype(np.float32)
+        found = _look(cells, vectors, asked, top, reach)
+        parts.append(Found(found.query + first, found.place, found.product))
+    return join(parts)
+
+
+def _look(cells: Cells, vectors: Held, asked: Singles, top: int, reach: float) -> Found:
+    seen, home = cells.visits(asked, top, reach)
+    limit = np.full(len(asked), -np.inf, np.float32)
+    best: list[Found] = []
+    for at_home in (True, False):  # home gives the limit, with which the rest is mostly refused
+        if at_home:
+            query = np.argsort(home, kind="stable")
+            cell = home[query]
+        else:
+            seen[home, np.arange(len(asked))] = False
+            cell, query = np.divmod(np.flatnonzero(seen), len(asked))
+        edges = np.searchsorted(cell, np.arange(len(cells) + 1))
+        for number in np.flatnonzero(np.diff(edges)).tolist():
+            mine = query[edges[number] : edges[number + 1]]
+            start, stop = int(cells.start[number]), int(cells.start[number + 1])
+            scores = products(asked[mine], vectors[start:stop])
+            if at_home:
+                limit[mine] = kth_best(scores, top)
+            best.append(_reaching(scores, limit[mine], mine, start))
+    return best_of(best, top)
+
+
+def kth_best(scores: Singles, k: int) -> Singles:
+    """Return (m,) the k-th largest of each row of (m, n) scores; -inf where there are fewer."""
+    n = scores.shape[1]
+    if n < k:
+        return np.full(len(scores), -np.inf, np.float32)
+    if n >= 128 * k:  # the k-th largest maximum of groups is a limit too, and cheaper
+        groups = scores[:, : n // 64 * 64].reshape(len(scores), -1, 64).max(axis=2)
+        return kth_best(groups, k)
+    return np.partition(scores, n - k, axis=1)[:, n - k]
+
+
+def _reaching(scores: Singles, limit: Singles, query: Rows, start: int) -> Found:
+    at = np.flatnonzero(scores >= limit[:, None])
+    row, place = np.divmod(at, scores.shape[1])
+    return Found(query[row], place + start, scores.ravel()[at])
+
+
+def join(parts: list[Found]) -> Found:
+    """Lay results end to end."""
+    if not parts:
+        empty = np.empty(0, np.int64)
+        return Found(empty, empty, np.empty(0, np.float32))
+    return Found(
+        np.concatenate([part.query for part in parts]),
+        np.concatenate([part.place for part in parts]),
+        np.concatenate([part.product for part in parts]),
+    )
+
+
+def best_of(parts: list[Found], top: int) -> Found:
+    """Return the ``top`` best of each query, sorted by query, product falling, place."""
+    found = join(parts)
+    worse = (LARGEST - found.product).astype(np.int64)  # 0 to 2^25
+    order = np.lexsort((found.place, (found.query << 26) + worse))
+    query = found.query[order]
+    keep = np.arange(len(query)) - np.searchsorted(query, query, side="left") < top
+    order = order[keep]
+    return Found(found.query[order], found.place[order], found.product[order])
+
+
+def places_of(order: Rows) -> Rows:
+    """Return the inverse of an order: where each of the things sorted now lies."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return place
