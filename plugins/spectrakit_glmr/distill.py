@@ -13,6 +13,8 @@ from spectrakit.bundle import Step, write_bundle
 from spectrakit.errors import MismatchError
 from spectrakit.plugin import Job
 from spectrakit.search.molecular_fingerprints import NAME, fingerprints
+from spectrakit.train.distillation.distilling import distil
+from spectrakit.train.distillation.writing import Card
 from spectrakit.train.export import export_graph
 from spectrakit_glmr.basis import standardised
 from spectrakit_glmr.dual import DualEncoder, embed_molecules
@@ -22,6 +24,7 @@ from spectrakit_glmr.pool import same_mass
 from spectrakit_glmr.spectra import PRECURSOR, STEPS, Measured, measured
 from spectrakit_glmr.stages import held_out as known_spectra
 from spectrakit_glmr.stages import known_molecules
+from spectrakit_glmr.teacher import DualTeacher
 
 DEFAULT_WEIGHT = 1.3  # log-odds per standard deviation, where too little is held out to fit it
 LEAST_LISTS = 30
@@ -46,11 +49,22 @@ class SpectrumGraph(nn.Module):
 
 
 def run(job: Job, options: DistillOptions) -> Path:
-    """Export the model of the parent run and return the bundle."""
+    """Export the model of the parent run, or teach a smaller one, and return the bundle."""
     if job.parent is None:
         raise MismatchError("distill needs a trained model.", hint="Give -m the run of pretrain.")
     torch.manual_seed(job.seed)
     model = load_dual(job.parent)
+    if options.student != "same":
+        card = Card(
+            options.name, options.version, plugin.name, plugin.version,
+            f"A {options.student} network taught by glmr.", options.licence,
+        )  # fmt: skip
+        return distil(job, [DualTeacher(model)], options, card=card)
+    if model.config.molecule == "smiles":
+        raise MismatchError(
+            f"{job.parent}: its molecules are SMILES, and bundles encode fingerprints.",
+            hint="Pretrain with molecule=fingerprint or both, or use `identify -m RUN`.",
+        )
     train = measured(job.train)
     return write(job, model, train, options)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spectrakit.plugin import Action, Plugin, option
+from spectrakit.train.distillation.options import STUDENTS, StudentOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,13 @@ class IdentifyOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DistillOptions:
-    """What `distill` can be told."""
+class DistillOptions(StudentOptions):
+    """What `distill` can be told; all but the first four are of a smaller student."""
 
+    student: str = option(
+        "same", "The encoders themselves, or a smaller network that they teach.",
+        choices=("same", *STUDENTS),
+    )  # fmt: skip
     name: str = option("glmr", "Name of the bundle.")
     version: str = option("1.0", "Version of the bundle.")
     licence: str = option("", "Licence of the bundle: that of the data allows it or not.")

@@ -116,6 +116,14 @@ def test_the_bundle_gives_what_the_model_gives(trained, tiny, tmp_path, store):
     assert (np.argsort(evidence) == np.argsort(encoded[:2] @ expected[0])).all()
 
 
+def test_a_smaller_student_is_taught(trained, tiny, tmp_path):
+    result = tiny("distill", tmp_path / "s", "student=bag", "steps=6", "width=16", "bag_width=8",
+                  "dimension=8", "every=3", "bits=64", "int8_loss=-1", model=trained)  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    bundle = Bundle(tmp_path / "s" / "student" / "glmr@1.0")
+    assert LearnedScorer(bundle).molecules(["CCO"]).shape[0] == 1
+
+
 def test_identify_ranks_the_right_structure_of_a_list(trained, cli, store, tmp_path):
     """2-phenylethylamine against an isomer with none of its parts."""
     smiles = "c1ccc(cc1)CCN"
