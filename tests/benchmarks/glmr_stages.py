@@ -165,6 +165,27 @@ def report(bench, split, model, title, writer=None, weight=0.2):
         generation(bench, texts, first)
 
 
+def ablation(bench, title, runs):
+    """Print one row for each run, and its gain over the first."""
+    head(title, bench)
+    gains, reference = [], None
+    for told in runs:
+        name, _, path = told.partition("=")
+        model = load_dual(Path(path))
+        values = scores(bench.embeddings(model), bench.molecules(model))
+        row(name, values, bench.unknowns)
+        top = (ranks(values, bench.unknowns) == 1).astype(float)
+        if reference is None:
+            reference = top
+            continue
+        gain = top - reference
+        drawn = np.random.default_rng(0).integers(0, len(gain), (1000, len(gain)))
+        low, high = np.quantile(gain[drawn].mean(axis=1), [0.025, 0.975])
+        gains.append(f"{name} {gain.mean():+.3f} ({low:+.3f} to {high:+.3f})")
+    if gains:
+        print(f"\nPaired gain in Recall@1 over {runs[0].partition('=')[0]}: {', '.join(gains)}.")
+
+
 def as_written(smiles):
     """Return one molecule as if it had been generated."""
     return Written((smiles,), (0.0,), 0)
@@ -249,11 +270,7 @@ def main():
         title = f"massbank_{options.split}.msp.gz{which}, candidates_{options.split}_{mode}.csv.gz"
         bench = Bench(options.split, mode, spectra)
         if options.ablation:
-            head(title, bench)
-            for told in options.ablation:
-                name, _, path = told.partition("=")
-                model = load_dual(Path(path))
-                row(name, scores(bench.embeddings(model), bench.molecules(model)), bench.unknowns)
+            ablation(bench, title, options.ablation)
             continue
         writer = load_generator(options.generator) if options.generator else None
         report(bench, options.split, load_dual(options.run), title, writer, options.weight)
