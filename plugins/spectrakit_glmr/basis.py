@@ -58,6 +58,10 @@ def principal(bits: Any, dimension: int, seed: int) -> tuple[Singles, Singles]:
 class FingerprintEncoder(nn.Module):
     """Bits -> (m, 1, d); ``sizes``: how many bits of each block enough molecules show."""
 
+    kept: torch.Tensor
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, sizes: Sequence[int], dimension: int) -> None:
         super().__init__()
         self.edges = [0, *np.cumsum(sizes).tolist()]

@@ -72,6 +72,10 @@ class SpectrumEncoder(nn.Module):
         for table in self.tables:
             nn.init.normal_(table.weight, std=config.latent**-0.5)
 
+    def kinds(self) -> list[tuple[BinFeatures, nn.EmbeddingBag]]:
+        """Return bins and table of each kind."""
+        return list(zip(self.bins, self.tables, strict=True))  # type: ignore[arg-type]  # by torch
+
     def wide(
         self,
         mz: torch.Tensor,
@@ -82,7 +86,7 @@ class SpectrumEncoder(nn.Module):
         """Return (n, 3 latent): a unit vector (or zero) for each kind of bin, side by side."""
         drop = self.config.peak_dropout if self.training else 0.0
         parts: list[torch.Tensor] = []
-        for bins, table in zip(self.bins, self.tables, strict=True):
+        for bins, table in self.kinds():
             rows, weight = bins(mz, intensity, mask, precursor[:, 0], drop)
             if torch.compiler.is_exporting():  # ONNX has no bag
                 total = (table.weight[rows] * weight.unsqueeze(-1)).sum(1)
@@ -181,6 +185,8 @@ class Product(nn.Module):
 
 class PeakTransformer(nn.Module):
     """Peaks as tokens: the encoder of the paper."""
+
+    period: torch.Tensor
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()

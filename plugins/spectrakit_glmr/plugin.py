@@ -93,7 +93,7 @@ class IdentifyOptions:
 
 @dataclass(frozen=True, slots=True)
 class DistillOptions(StudentOptions):
-    """What `distill` can be told; all but the first four are of a smaller student."""
+    """What `distill` can be told; options of a student and its training are for smaller ones."""
 
     student: str = option(
         "same", "The encoders themselves, or a smaller network that they teach.",

@@ -127,6 +127,20 @@ def test_standardised_scores_of_a_flat_list_say_nothing():
     np.testing.assert_allclose(standardised(np.array([0.0, 2.0], np.float32)), [-1, 1])
 
 
+def test_the_weight_makes_the_truths_likeliest():
+    rng = np.random.default_rng(0)
+    lists = [np.r_[rng.normal(1.0), rng.normal(size=9)] for _ in range(200)]
+
+    def likelihood(weight):
+        return sum(weight * one[0] - np.log(np.exp(weight * one).sum()) for one in lists)
+
+    weight, metrics = fit_weight(lists)
+    grid = np.linspace(0.05, 3, 600)
+    assert weight == pytest.approx(grid[np.argmax([likelihood(w) for w in grid])], abs=0.01)
+    assert metrics[0]["value"] == np.mean([(one >= one[0]).sum() == 1 for one in lists])
+    assert fit_weight([]) == (1.3, ())
+
+
 def tiny_encoder(**sizes):
     torch.manual_seed(0)
     config = EncoderConfig(
