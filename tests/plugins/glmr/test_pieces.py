@@ -8,6 +8,7 @@ from spectrakit_glmr.basis import fit_basis, principal, standardised
 from spectrakit_glmr.encoder import EncoderConfig, SpectrumEncoder
 from spectrakit_glmr.features import BIN, KINDS, N_BINS, BinFeatures, masses, split
 from spectrakit_glmr.language import LanguageConfig, SmilesModel, beam_search
+from spectrakit_glmr.lists import fit_weight
 from spectrakit_glmr.smiles import (
     BEGIN,
     END,
