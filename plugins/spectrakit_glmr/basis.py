@@ -136,6 +136,8 @@ def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
 
 def standardised(scores: Singles) -> NDArray[np.float64]:
     """Return (m,) scores of one list at mean 0 and standard deviation 1; a constant list is 0."""
-    centred = np.asarray(scores, np.float64) - scores.mean() if len(scores) else scores
-    spread = float(centred.std()) if len(scores) else 0.0
-    return centred / spread if spread > 1e-9 else np.zeros(len(scores))
+    if not len(scores):
+        return np.zeros(0)
+    centred = np.asarray(scores, np.float64) - float(scores.mean())
+    spread = float(centred.std())
+    return np.asarray(centred / spread if spread > 1e-9 else 0 * centred, np.float64)

@@ -1,6 +1,7 @@
 """`spectrakit distill -m RUN`: the encoders of stage 1 as a bundle that runs without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from spectrakit.train.distillation.distilling import distil
 from spectrakit.train.distillation.writing import Card
 from spectrakit.train.export import export_graph, quantised, run_graph
 from spectrakit_glmr.dual import DualEncoder
+from spectrakit_glmr.encoder import Int8Table, SpectrumEncoder
 from spectrakit_glmr.lists import LEAST_LISTS, fit_weight, lists_of, reciprocal_rank
 from spectrakit_glmr.load import load_dual
 from spectrakit_glmr.plugin import DistillOptions, plugin
@@ -26,9 +28,9 @@ from spectrakit_glmr.teacher import DualTeacher
 class SpectrumGraph(nn.Module):
     """What is exported: (n, 1, d), one block of scores."""
 
-    def __init__(self, model: DualEncoder) -> None:
+    def __init__(self, encoder: SpectrumEncoder) -> None:
         super().__init__()
-        self.encoder = model.spectrum
+        self.encoder = encoder
 
     def forward(
         self,
@@ -75,10 +77,7 @@ def write(job: Job, model: DualEncoder, train: Measured, options: DistillOptions
             answers = lists.run(lambda inputs: run_graph(graph, inputs)[0])
             return before - reciprocal_rank(lists.scores(answers))
 
-        smaller = quantised(graphs["encode_spectrum"], lost, most=options.int8_loss)
-        graphs["encode_spectrum"] = smaller.graph
-        kind = "kept" if smaller.kept else "refused"
-        say(f"glmr: int8 costs {smaller.change:.4f} of the mean reciprocal rank: {kind}")
+        graphs["encode_spectrum"] = smallest(model, train, graphs, lost, options.int8_loss)
     spectra = {"embedding": "1"}
     return write_bundle(
         job.run.student(options.name, options.version),
@@ -97,8 +96,30 @@ def write(job: Job, model: DualEncoder, train: Measured, options: DistillOptions
     )
 
 
-def graphs_of(model: DualEncoder, train: Measured) -> dict[str, bytes]:
-    """Return the ONNX graphs of both encoders, each equal to torch at two batch sizes."""
+def smallest(
+    model: DualEncoder,
+    train: Measured,
+    graphs: Mapping[str, bytes],
+    lost: Callable[[bytes], float],
+    most: float,
+) -> bytes:
+    """Return the spectrum graph with int8 tables, and int8 matrices, where ranks allow it."""
+    small = deepcopy(model.spectrum)
+    small.tables = nn.ModuleList(
+        Int8Table(table.weight.detach()) for _, table in model.spectrum.kinds()
+    )
+    tables = spectrum_graph(small, train)
+    change = lost(tables)
+    say(f"glmr: int8 tables cost {change:.4f} of the mean reciprocal rank, {most:g} is allowed")
+    if change > most:
+        return graphs["encode_spectrum"]
+    smaller = quantised(tables, lost, most=most)
+    say(f"glmr: int8 matrices too: {smaller.change:.4f}")
+    return smaller.graph
+
+
+def spectrum_graph(encoder: SpectrumEncoder, train: Measured) -> bytes:
+    """Return the ONNX graph of a spectrum encoder, equal to torch at two batch sizes."""
 
     def spectra(n: int) -> Mapping[str, torch.Tensor]:
         rows = np.arange(n, dtype=np.int64) % len(train)
@@ -110,18 +131,24 @@ def graphs_of(model: DualEncoder, train: Measured) -> dict[str, bytes]:
             "precursor": precursor
         }
 
+    peaks = ("batch", "peaks")
+    return export_graph(
+        SpectrumGraph(encoder),
+        spectra,
+        ["embedding"],
+        dynamic={"mz": peaks, "intensity": peaks, "mask": peaks, "precursor": ("batch",)},
+    )
+
+
+def graphs_of(model: DualEncoder, train: Measured) -> dict[str, bytes]:
+    """Return the ONNX graphs of both encoders."""
+
     def molecules(n: int) -> Mapping[str, torch.Tensor]:
         some = [train.smiles[i % len(train.smiles)] for i in range(n)]
         return {"fingerprint": torch.from_numpy(fingerprints(some)[0].toarray())}
 
-    peaks = ("batch", "peaks")
     return {
-        "encode_spectrum": export_graph(
-            SpectrumGraph(model),
-            spectra,
-            ["embedding"],
-            dynamic={"mz": peaks, "intensity": peaks, "mask": peaks, "precursor": ("batch",)},
-        ),
+        "encode_spectrum": spectrum_graph(model.spectrum, train),
         "encode_molecule": export_graph(
             model.molecule, molecules, ["embedding"], dynamic={"fingerprint": ("batch",)}
         ),

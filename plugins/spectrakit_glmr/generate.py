@@ -188,10 +188,10 @@ class GeneratorBatches:
         for one in molecule:
             start, stop = int(self.pool.start[one]), int(self.pool.start[one + 1])
             rows = random.permutation(self.pool.rows[start:stop])[: self.k]
-            listed = [self.pool.smiles[row] for row in rows.tolist()]
+            listed = [self.pool.smiles[int(row)] for row in rows]
             if random.random() < TRUTH_SHARE:
                 listed = [*listed[: self.k - 1], self.smiles[one]]
-                listed = [listed[at] for at in random.permutation(len(listed)).tolist()]
+                listed = [listed[int(at)] for at in random.permutation(len(listed))]
             lists.append(listed)
         written = [self.tokenizer.encode(self.smiles[one]) or [] for one in molecule]
         return Prompts(

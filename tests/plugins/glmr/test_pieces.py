@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from spectrakit_glmr.basis import fit_basis, principal, standardised
-from spectrakit_glmr.encoder import EncoderConfig, SpectrumEncoder
+from spectrakit_glmr.encoder import EncoderConfig, Int8Table, SpectrumEncoder
 from spectrakit_glmr.features import BIN, KINDS, N_BINS, BinFeatures, masses, split
 from spectrakit_glmr.language import LanguageConfig, SmilesModel, beam_search
 from spectrakit_glmr.lists import fit_weight
@@ -178,6 +178,14 @@ def test_a_bag_is_the_weighted_sum_that_the_export_takes(monkeypatch):
     bag = model(*given)
     monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
     np.testing.assert_allclose(model(*given).detach(), bag.detach(), atol=1e-5)
+
+
+def test_an_int8_table_is_within_half_a_unit():
+    weight = torch.randn(5, 7) * torch.logspace(-3, 2, 5).unsqueeze(1)
+    table = Int8Table(weight)
+    rows = torch.tensor([[0, 4], [2, 2]])
+    assert ((table(rows) - weight[rows]).abs() <= 0.5001 * table.unit[rows]).all()
+    assert not Int8Table(torch.zeros(2, 3))(torch.tensor([[1]])).any()
 
 
 def test_bins_without_a_row_weigh_nothing():
