@@ -42,10 +42,10 @@ _RAREST = 1e-3  # spread of a bit that no molecule, or every one, shows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A float32 matrix as ``values * scale``: whole numbers with a scale each row or column."""
+    """A float32 matrix as ``values * scale``: whole numbers with a scale for each row."""
 
     values: NDArray[Any]  # float32 or int8
-    scale: Singles  # broadcasts against ``values``
+    scale: Singles  # (n, 1), or (1, 1) of float32 values
     bits: int = 32  # of a value; 8 or 4 where they are whole numbers
 
     @property
@@ -103,17 +103,24 @@ class Compact:
 
 
 def compact(
-    model: Model, *, rank: int = 96, min_molecules: int = 16, output_rank: int = 128
+    model: Model,
+    *,
+    rank: int = 96,
+    min_molecules: int = 16,
+    output_rank: int = 128,
+    whole: bool = False,
 ) -> Compact:
-    """Return the model made small, with float32 tables.
+    """Return the model made small.
 
     Args:
         model: as fitted.
         rank: directions of each kind that stay.
         min_molecules: bins that fewer molecules show are left out.
         output_rank: directions of the predicted bits of each block, d.
+        whole: tables of whole numbers. The regression is solved for the rounded rows, since
+            its weights are large and of both signs.
     """
-    halves = {p: _cut(half, rank, min_molecules) for p, half in model.halves.items()}
+    halves = {p: _cut(half, rank, min_molecules, whole) for p, half in model.halves.items()}
     middle: dict[int, Singles] = {}
     fitted: list[Singles] = []
     for polarity, half in halves.items():
@@ -127,53 +134,38 @@ def compact(
         found = _right_vectors(predictions[:, start:stop] * spread[start:stop], output_rank)
         shared[start:stop, : found.shape[1]] = found
     shared = shared @ _turn(output_rank)
-    inward, outward = shared * spread[:, None], shared / spread[:, None]
+    inward = np.asarray(shared * spread[:, None], np.float32)
+    outward = np.asarray(shared / spread[:, None], np.float32)
     parts: dict[int, Part] = {}
     for polarity, half in halves.items():
         output = [middle[polarity][:, a:b] @ inward[a:b] for a, b in pairwise(model.bounds)]
-        turns = [_turn(rows.shape[1]) for rows in half.rows]
         directions = [
-            basis.vectors * weight[basis.columns][:, None] @ turn
-            for basis, weight, turn in zip(half.basis, half.weight, turns, strict=True)
+            np.asarray(basis.vectors * weight[basis.columns][:, None], np.float32)
+            for basis, weight in zip(half.basis, half.weight, strict=True)
         ]
         parts[polarity] = Part(
             tuple(basis.columns for basis in half.basis),
-            tuple(_plain(one) for one in directions),
-            tuple(_plain(rows @ turn) for rows, turn in zip(half.rows, turns, strict=True)),
-            _plain(np.concatenate(output, axis=1)),
+            tuple(_table(one, 4 if whole else 32) for one in directions),
+            tuple(_table(rows, 8 if whole else 32) for rows in half.rows),
+            _table(np.concatenate(output, axis=1), 8 if whole else 32),
         )
-    return Compact(model.kept, model.bounds, _plain(outward), parts)
+    return Compact(model.kept, model.bounds, _table(outward, 8 if whole else 32), parts)
 
 
-def rounded(small: Compact) -> Compact:
-    """Return the model with int8 tables (int4 for the directions of bins).
-
-    There is a scale for each row, for the output for each column.
-    """
-    parts = {
-        polarity: Part(
-            part.columns,
-            tuple(_round(one, 1, bits=4) for one in part.vectors),
-            tuple(_round(one, 1) for one in part.rows),
-            _round(part.output, 0),
-        )
-        for polarity, part in small.parts.items()
-    }
-    return Compact(small.kept, small.bounds, _round(small.molecule, 1), parts)
-
-
-def _cut(half: Half, rank: int, min_molecules: int) -> Half:
-    """Return a polarity with fewer directions and bins, its rows at unit length again."""
+def _cut(half: Half, rank: int, min_molecules: int, whole: bool) -> Half:
+    """Return a polarity with fewer directions and bins, turned, its rows at unit length again."""
     bases: list[Basis] = []
     shorter: list[Singles] = []
     n = len(half.molecule)
     wanted = max(1, min(min_molecules, n // 100))
     for kind, weight, basis, rows in zip(KINDS, half.weight, half.basis, half.rows, strict=True):
         often = _frequency(weight[basis.columns], kind, n) >= wanted - 0.5
-        bases.append(Basis(basis.columns[often], basis.vectors[often][:, :rank]))
-        first = rows[:, :rank]
+        turn = _turn(min(rank, rows.shape[1]))
+        bases.append(Basis(basis.columns[often], basis.vectors[often][:, :rank] @ turn))
+        first = rows[:, :rank] @ turn
         length = np.linalg.norm(first, axis=1, keepdims=True)
-        shorter.append(np.where(length > _SHORT, first / np.maximum(length, _SHORT), 0))
+        unit = np.where(length > _SHORT, first / np.maximum(length, _SHORT), np.float32(0))
+        shorter.append(_table(unit, 8).dense if whole else unit)
     own = kernel.gram([rows[:1] for rows in half.rows], [rows[:1] for rows in half.rows])
     ridge = float(half.factor[0, 0] ** 2 - own[0, 0])  # the first pivot of K + ridge I
     factor = kernel.factorise(kernel.gram(shorter, shorter), ridge)
@@ -198,14 +190,13 @@ def _right_vectors(matrix: Singles, rank: int) -> Singles:
     return (right @ turn)[:, :rank]
 
 
-def _plain(matrix: Singles) -> Table:
-    return Table(np.ascontiguousarray(matrix, np.float32), np.ones((1, 1), np.float32))
-
-
-def _round(table: Table, axis: int, bits: int = 8) -> Table:
-    dense, top = table.dense, 2 ** (bits - 1) - 1
-    scale = np.abs(dense).max(axis=axis, keepdims=True, initial=0.0) / top
-    values = np.round(dense / np.where(scale > 0, scale, 1)).astype(np.int8)
+def _table(matrix: Singles, bits: int) -> Table:
+    """Return a matrix as a table with a scale for each row."""
+    if bits == 32:
+        return Table(np.ascontiguousarray(matrix, np.float32), np.ones((1, 1), np.float32))
+    top = 2 ** (bits - 1) - 1
+    scale = np.abs(matrix).max(axis=1, keepdims=True, initial=0.0) / top
+    values = np.round(matrix / np.where(scale > 0, scale, 1)).astype(np.int8)
     return Table(values, scale.astype(np.float32), bits)
 
 

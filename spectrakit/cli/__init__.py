@@ -23,6 +23,8 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
     },
     "Learning": {
         "pretrain": "Train a plugin's model on stores of spectra or molecules.",
+        "distill": "Make a small student of a trained model: one bundle that needs no torch.",
+        "adapt": "Fit a trained model to another instrument or contributor.",
     },
     "Housekeeping": {
         "models": "Look after the models of this computer, and see the plugins.",
@@ -32,8 +34,6 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
     },
 }
 UNLISTED: dict[str, str] = {  # work with plugins of others; listed once one that ships has them
-    "distill": "Make a small student of a trained model: one bundle that needs no torch.",
-    "adapt": "Fit a trained model to another instrument or contributor.",
     "ttt": "Train a model on the very spectra it is to be used on, without their answers.",
 }
 _SETTINGS: dict[str, Any] = {

@@ -11,6 +11,8 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit identify sample.mzML --library massbank --structures none --top 3",
         "spectrakit identify runs/ -o hits/ --jobs 8 --summary account.json",
         "spectrakit identify sample.mgf --search analogue --fdr 0.05",
+        "spectrakit identify sample.mzML -m none --method entropy",
+        "spectrakit identify sample.mzML -m ours",
     ],
     "pretrain": [
         "spectrakit pretrain -m kernelfp --help",
@@ -18,21 +20,23 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit pretrain --resume run1",
     ],
     "distill": [
-        "spectrakit distill -m run1 library.h5 -o student1",
-        "spectrakit models install student1/student/NAME@1.0",
+        "spectrakit distill -m run1 --help",
+        "spectrakit distill library.h5 -m run1 -s name=ours -o student1",
+        "spectrakit identify sample.mzML -m student1",
+        "spectrakit models install student1/student/ours@1",
     ],
     "adapt": [
-        "spectrakit adapt -m run1 ours.h5 -o run2",
+        "spectrakit adapt ours.h5 -m run1 -s how=lora -o run2",
     ],
     "ttt": [
         "spectrakit ttt -m run1 today.mzML -o run3",
     ],
     "models": [
         "spectrakit models list",
-        "spectrakit models check student1/student/NAME@1.0",
-        "spectrakit models install student1/student/NAME@1.0",
-        "spectrakit models show NAME",
-        "spectrakit models remove NAME@1.0",
+        "spectrakit models show msms",
+        "spectrakit models check student1/student/ours@1",
+        "spectrakit models install student1/student/ours@1",
+        "spectrakit models remove ours@1",
     ],
     "library": [
         "spectrakit library add massbank MassBank_NIST.msp.gz",
@@ -100,9 +104,13 @@ NOTES: dict[str, dict[str, str]] = {
         "COLUMNS": (
             "file spectrum scan rt_seconds precursor_mz polarity rank name inchikey smiles "
             "formula adduct mz_error_ppm method score matched_peaks probability q_value level "
-            "source source_id note. One row for each compound (first InChIKey block); a "
-            "searched spectrum without a hit has one row of rank 0.\n\nscore is the similarity "
-            "of the best library spectrum, or the fragmenter's score of a structure. "
+            "source source_id note similarity fragmenter fingerprint embedding. One row for each "
+            "compound (first InChIKey block); a searched spectrum without a hit has one row of "
+            "rank 0.\n\nscore is the similarity of the best library spectrum, the fragmenter's "
+            "score of a structure, or the cosine with a compound that the model knows; method says "
+            "which. The last four columns are what the ranker weighed: agreement with all spectra "
+            "of the compound, log-odds of the fragments, log-odds of the learned fingerprint, and "
+            "cosine of the vectors; empty where it was not asked. "
             "probability says how likely the compound is right; q_value, on rank 1, is the "
             "share of wrong answers expected among the hits of the file that are at least as "
             "probable.\n\nProbabilities are fitted to the share of known compounds in the file. "
@@ -116,10 +124,22 @@ NOTES: dict[str, dict[str, str]] = {
             "structures. 5: mass only. After Schymanski et al. 2014; level 1 needs an in-house "
             "retention time and is never claimed."
         ),
+        "MODELS": (
+            "-m names what is learned: a bundle that was shipped, installed or distilled; none "
+            "leaves it out. A bundle that encodes spectra and molecules adds its evidence to "
+            "structures, and one ranker (shipped; a bundle, too) weighs all evidence of library "
+            "compounds and structures alike where --method is auto. The model that ships knows "
+            "some compounds itself: they stand in for a library where none is installed or "
+            "named. A bundle that predicts appends the columns property value unit lower upper. "
+            "A run that was not distilled answers through its plugin, with -s and --device.\n\n"
+            "The model was trained on openly licensed spectra; `spectrakit models show msms` has "
+            "data, licence, whom to name, and how good it is. Number, energy and popularity of a "
+            "compound's library spectra are no evidence and do not enter."
+        ),
         "STRUCTURES": (
             "Without a library, candidates come from the HMDB tables inside pyopenms (free for "
             "non-commercial use) by neutral mass over the usual adducts, or only the adduct that "
-            "the file states, and are ranked by a combinatorial fragmenter."
+            "the file states, and are ranked by a combinatorial fragmenter and the learned model."
         ),
         "FOLDERS": (
             "An existing folder as --out, or a name ending in '/', takes one file of hits for "
@@ -128,7 +148,17 @@ NOTES: dict[str, dict[str, str]] = {
         ),
     },
     "pretrain": {"RUNS": _RUNS},
-    "distill": {"RUNS": _RUNS},
+    "distill": {
+        "STUDENTS": (
+            "The student is a bundle of ONNX graphs: it needs neither the plugin nor torch, and "
+            "`identify -m` takes the run, the bundle, or its name once installed. The spectra "
+            "and structure lists given are those to judge it by (kernelfp's own form) or to teach "
+            "it with (networks). Graphs are compared with the trained model before they are "
+            "written; whole-number tables are kept only if they leave the ranks of held-out "
+            "molecules as they were."
+        ),
+        "RUNS": _RUNS,
+    },
     "adapt": {"RUNS": _RUNS},
     "ttt": {"RUNS": _RUNS},
     "models": {

@@ -28,7 +28,7 @@ import numpy as np
 from _massbank import DATA, build_library, read_records
 from _protocol import tuning_task
 from _ranking import OPEN, train_records
-from spectrakit_kernelfp.compact import as_int8, compact
+from spectrakit_kernelfp.compact import compact
 from spectrakit_kernelfp.data import training_set
 from spectrakit_kernelfp.distill import CLEANING
 from spectrakit_kernelfp.graphs import PRECURSOR, molecule_graph, spectrum_graph
@@ -72,7 +72,7 @@ def say(*words):
 def model(spectra, path):
     """Return the scorer of a kernelfp student fitted on these spectra; kept as a bundle."""
     if not path.exists():
-        small = as_int8(compact(fit(*training_set(spectra, OPEN)[:2])))
+        small = compact(fit(*training_set(spectra, OPEN)[:2]), whole=True)
         write_bundle(
             path,
             graphs={
@@ -244,7 +244,11 @@ def structure_cases(records, work, n_molecules):
     cases, molecules = [], []
     for number in range(FOLDS):
         scorer = model(list(records.spectra[fold != number]), work / f"fold{number}@1")
-        queries = asked(records, np.flatnonzero(fold == number), chosen, random)
+        queries = [
+            q
+            for q in asked(records, np.flatnonzero(fold == number), chosen, random)
+            if q.precursors
+        ]
         for start in range(0, len(queries), 256):
             batch = queries[start : start + 256]
             vectors = scorer.spectra(

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from spectrakit_kernelfp.compact import compact, rounded
+from spectrakit_kernelfp.compact import compact
 from spectrakit_kernelfp.features import Measurement, merge
 from spectrakit_kernelfp.graphs import molecule_graph, spectrum_graph
 from spectrakit_kernelfp.model import fit
@@ -46,17 +46,20 @@ def test_a_small_model_still_names_the_molecule(molecules, model):
     spectra, smiles = molecules
     query = {p: merge(spectra["N.2.Cl", p]) for p in (1, -1)}
     listed = [smiles[key] for key in ("N.2.Cl", "OC.3.OC", "c1ccccc1.2.N", "Cl.1.OC")]
-    for small in (compact(model, **SMALL), rounded(compact(model, **SMALL))):
+    for small in (compact(model, **SMALL), compact(model, **SMALL, whole=True)):
         assert np.argmax(products(small, query, model, listed).sum(axis=1)) == 0
 
 
-def test_int8_rounds_by_less_than_a_step_of_each_scale(model):
-    small = compact(model, **SMALL)
-    coarse = rounded(small)
-    for polarity, part in small.parts.items():
-        for exact, table in zip(part.rows, coarse.parts[polarity].rows, strict=True):
-            assert table.values.dtype == np.int8
-            assert np.all(np.abs(exact.dense - table.dense) <= table.scale * 0.5001)
+def test_whole_numbers_are_near_what_they_stand_for(model):
+    """Rows and outputs bear 8 bits; the directions of bins 4."""
+    exact, coarse = compact(model, **SMALL), compact(model, **SMALL, whole=True)
+    for polarity, part in exact.parts.items():
+        other = coarse.parts[polarity]
+        for name, bits in (("rows", 8), ("vectors", 4)):
+            for one, table in zip(getattr(part, name), getattr(other, name), strict=True):
+                assert table.values.dtype == np.int8
+                assert np.abs(table.values).max() < 2 ** (bits - 1)
+                assert np.all(np.abs(one.dense - table.dense) <= table.scale * 0.5001)
 
 
 def run(graph, **feeds):
@@ -98,8 +101,7 @@ def queries(molecules):
 @pytest.mark.parametrize("n", [2, 11])
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_graph_of_spectra_equals_numpy(model, queries, n, whole):
-    small = compact(model, **SMALL)
-    small = rounded(small) if whole else small
+    small = compact(model, **SMALL, whole=whole)
     asked = queries[-n:]
     feeds = padded(asked)
     found = run(spectrum_graph(small), **feeds)
@@ -153,7 +155,7 @@ def test_spectra_without_precursors_make_a_model_without_losses(molecules):
 
 @pytest.mark.parametrize("n", [1, 6])
 def test_the_graph_of_molecules_equals_numpy(molecules, model, n):
-    small = rounded(compact(model, **SMALL))
+    small = compact(model, **SMALL, whole=True)
     listed = [*list(molecules[1].values())[: n - 1], "not a structure"]
     bits = fingerprints(listed)[0]
     found = run(molecule_graph(small, N_BITS), fingerprint=bits.toarray())
@@ -187,6 +189,7 @@ def test_distill_writes_a_bundle_that_ranks(store, molecules, cli, fitted, tmp_p
     assert {one["role"] for one in told.data} == {"pretrain train", "distill train"}
     metrics = {one["name"]: one["value"] for one in told.metrics}
     assert metrics["mrr"] == pytest.approx(metrics["teacher_mrr"], abs=0.1), metrics
+    assert metrics["int8_loss"] <= 0.02
     key = "c1ccccc1.3.N"
     one = spectra[key, 1][0]
     asked = Spectrum(Modality.MSMS, Axis(one.mz, "m/z"), one.intensity, polarity=1,
