@@ -40,7 +40,7 @@ from spectrakit.store import Store, StoreWriter
 from spectrakit.store.dataset import BlockRows, Dataset
 
 ALONE = 4  # spectra of a molecule that stand alone
-BEAMS = 8
+BEAMS = 4
 TOGETHER = 32  # spectra that are written for at a time
 
 
