@@ -88,7 +88,10 @@ class IdentifyOptions:
     precursor_tolerance: str = option("10ppm", "Of the candidates' masses.")
     top: int = option(10, "Hits of each spectrum.", low=1)
     fragments: bool = option(True, "Add the fragmenter's evidence.")
-    beams: int = option(4, "Texts a generator writes; only for a run of stage generator.", low=1)
+    written: float = option(
+        0.0, "Weight of likeness to what a generator writes; measured: it does not help.", low=0.0
+    )
+    beams: int = option(4, "Texts a generator writes for a spectrum.", low=1)
 
 
 @dataclass(frozen=True, slots=True)
