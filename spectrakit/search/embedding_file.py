@@ -129,7 +129,7 @@ def _check_shapes(index: EmbeddingIndex) -> None:
     for cells, size in zip(index.cells, np.diff(index.block_start), strict=True):
         if cells is not None:
             _check_edges(cells.start, len(cells), int(size))
-            if cells.mean.shape != (len(cells), n_directions or dimension):
+            if cells.mean.shape != (len(cells), n_directions):
                 raise ValueError("wrong cells")
             if cells.mean.dtype != np.int16 or cells.spread.dtype != np.float32:
                 raise ValueError("wrong types of cells")

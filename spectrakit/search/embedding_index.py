@@ -23,6 +23,7 @@ from spectrakit.search.nearest_vectors import (
 )
 from spectrakit.search.precursor_search import BLOCK_POLARITY, block_meets
 from spectrakit.search.unit_vectors import (
+    FINE,
     Held,
     Singles,
     held,
@@ -33,8 +34,7 @@ from spectrakit.search.unit_vectors import (
 )
 
 CELLS_ABOVE = 100_000  # vectors of one polarity; with fewer all are compared
-ROUGH_ABOVE = 192  # numbers of a vector; longer ones are searched by their leading directions
-ROUGH = 128  # directions
+ROUGH = 128  # directions that cells are searched by
 ROUGH_TIMES, ROUGH_MORE = 2, 30  # vectors kept for the exact comparison: 2 top + 30
 ARRAYS = ("vectors", "row", "place", "block_start", "directions", "rough")
 CELL_ARRAYS = ("start", "mean", "spread")
@@ -61,13 +61,13 @@ class EmbeddingIndex:
     """The vectors of one library by one model.
 
     Attributes:
-        vectors: (n, d) int16, held unit vectors, sorted by polarity block and cell.
+        vectors: (n, d) int16, fine unit vectors, sorted by polarity block and cell.
         row: (n,) int32, library row of each vector.
         place: (n,) int32, where the vector of each library row lies.
         block_start: (4,) int64, where the vectors of each polarity begin, and n.
         cells: of each block; None where all vectors are compared.
-        directions: (r, d) int16, where long vectors are searched by r leading directions first.
-        rough: (n, r) int16, the vectors along these; of length 0 where there are none.
+        directions: (r, d) int16, coarse: what cells are searched by first; r = 0 without cells.
+        rough: (n, r) int16, the vectors along these, coarse.
         about: digests of library and model, and counts.
     """
 
@@ -95,27 +95,26 @@ class EmbeddingIndex:
         """Sort vectors for searching.
 
         Args:
-            vectors: (n, d), one for each library row, of any length or held already; rows of
+            vectors: (n, d), one for each library row, of any length, or fine already; rows of
                 zeros are near to nothing.
             block_start: (4,) first row of each polarity block, and n.
             about: what ``open`` compares and ``library info`` shows.
             cells_above: blocks with more vectors get cells.
         """
-        whole: Held = vectors if vectors.dtype == np.int16 else held(vectors)  # type: ignore[assignment]
+        whole: Held = vectors if vectors.dtype == np.int16 else held(vectors, FINE)  # type: ignore[assignment]
         n, dimension = whole.shape
         order = np.arange(n)
         large = (np.diff(block_start) > cells_above).any()
-        n_rough = ROUGH if large and dimension > ROUGH_ABOVE else 0
+        n_rough = min(ROUGH, dimension) if large else 0
         directions = leading_directions(whole, n_rough)
         rough = turned(whole, directions)
-        seen = rough if n_rough else whole
         cells: list[Cells | None] = []
         for block in range(len(BLOCK_POLARITY)):
             first, stop = int(block_start[block]), int(block_start[block + 1])
             if stop - first <= cells_above:
                 cells.append(None)
                 continue
-            made, inside = Cells.fit(seen[first:stop])
+            made, inside = Cells.fit(rough[first:stop])
             order[first:stop] = first + inside
             cells.append(made)
         counted = {"dimension": dimension, "vectors": n}
@@ -165,15 +164,12 @@ class EmbeddingIndex:
             inside = slice(first, stop)
             if cells is None or exact:
                 found = compare_all(self.vectors[inside], asked[mine], top)
-            elif len(self.directions):
-                found = self._twice(cells, inside, asked[mine], top, reach)
             else:
-                found = look_in_cells(cells, self.vectors[inside], asked[mine], top, reach)
+                found = self._twice(cells, inside, asked[mine], top, reach)
             rows = self._rows(found.place + first)
             parts.append(Found(mine[found.query], rows, found.product))
         best = best_of(parts, top) if len(parts) > 1 else join(parts)
-        cosine = best.product / np.float32(scale_of(self.vectors.shape[1]) ** 2)
-        return Neighbours(best.query, best.place, cosine)
+        return Neighbours(best.query, best.place, self._cosine(best.product))
 
     def _twice(self, cells: Cells, inside: slice, asked: Held, top: int, reach: float) -> Found:
         """Look along the leading directions, then compare the best few in all."""
@@ -185,7 +181,7 @@ class EmbeddingIndex:
             ROUGH_TIMES * top + ROUGH_MORE,
             reach,
         )
-        product = np.empty(len(first.query), np.float32)
+        product = np.empty(len(first.query))
         for start in range(0, len(product), _PAIRS):
             part = slice(start, start + _PAIRS)
             product[part] = pair_products(asked[first.query[part]], vectors[first.place[part]])
@@ -198,14 +194,17 @@ class EmbeddingIndex:
             MismatchError: the queries have another dimension.
         """
         asked = self._held(vectors)
-        found = np.empty(len(query), np.float32)
+        found = np.empty(len(query))
         for start in range(0, len(query), _PAIRS):
             part = slice(start, start + _PAIRS)
             place = self.place[row[part]]
             if len(place) and (place.min() < 0 or place.max() >= len(self)):
                 raise self._damaged()
             found[part] = pair_products(asked[query[part]], self.vectors[place])
-        return found / np.float32(scale_of(self.vectors.shape[1]) ** 2)
+        return self._cosine(found)
+
+    def _cosine(self, product: NDArray[np.floating[Any]]) -> Singles:
+        return (product / scale_of(self.vectors.shape[1], FINE) ** 2).astype(np.float32)
 
     def _held(self, vectors: NDArray[np.floating[Any]]) -> Held:
         if vectors.shape[1] != self.vectors.shape[1]:
@@ -214,7 +213,7 @@ class EmbeddingIndex:
                 f"numbers, the spectra's {vectors.shape[1]}.",
                 hint="Embed the library again with `spectrakit library embed`.",
             )
-        return held(vectors)
+        return held(vectors, FINE)
 
     def _rows(self, place: Rows) -> Rows:
         row = self.row[place].astype(np.int64)

@@ -24,7 +24,7 @@ from spectrakit.search.precursor_search import adducts_agree
 from spectrakit.search.prepared import Queries
 from spectrakit.search.settings import SearchMode, SearchSettings
 from spectrakit.search.similarity import score_pairs
-from spectrakit.search.unit_vectors import Held, held
+from spectrakit.search.unit_vectors import FINE, Held, held
 from spectrakit.spectrum import FloatArray
 from spectrakit.store import Store
 
@@ -69,7 +69,7 @@ def embed_library(
         rows = place[done : done + len(batch)]
         known = index.spectra.precursor_mz[rows].tolist()
         asked = [replace(s, precursor_mz=mz) for s, mz in zip(batch, known, strict=True)]
-        made = held(unit_vectors(scorer.spectra(asked)))
+        made = held(unit_vectors(scorer.spectra(asked)), FINE)
         if vectors is None:
             vectors = np.zeros((len(index), made.shape[1]), np.int16)
         vectors[rows] = made

@@ -6,11 +6,14 @@ Both take the same steps: a first look at part of the vectors gives each query a
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectrakit.search.cells import Cells, Rows
-from spectrakit.search.unit_vectors import LARGEST, Held, Singles, products
+from spectrakit.search.unit_vectors import FINE, Held, Singles, products
+from spectrakit.spectrum import FloatArray
 
 QUERIES = 16384  # searched together in cells: the larger, the fuller the matrix products
 _TILE = 16384  # vectors compared at once when all are
@@ -19,23 +22,23 @@ _TILE_QUERIES = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Vectors found: ``query`` and ``place`` (k,) int64, ``product`` (k,) float32, whole."""
+    """Vectors found: ``query`` and ``place`` (k,) int64, ``product`` (k,) whole, as floats."""
 
     query: Rows
     place: Rows
-    product: Singles
+    product: FloatArray | Singles
 
 
 def compare_all(vectors: Held, queries: Held, top: int) -> Found:
     """Return the ``top`` nearest of all ``vectors`` (n, d) for each of ``queries`` (m, d).
 
-    Sorted by query, then cosine falling, then place.
+    Both coarse or both fine. Sorted by query, then product falling, then place.
     """
     parts: list[Found] = []
     for first in range(0, len(queries), _TILE_QUERIES):
-        asked = queries[first : first + _TILE_QUERIES].astype(np.float32)
+        asked = queries[first : first + _TILE_QUERIES].astype(np.float64)
         everyone = np.arange(len(asked))
-        limit = np.full(len(asked), -np.inf, np.float32)
+        limit = np.full(len(asked), -np.inf)
         best = join([])
         for start in range(0, len(vectors), _TILE):
             scores = products(asked, vectors[start : start + _TILE])
@@ -50,7 +53,7 @@ def compare_all(vectors: Held, queries: Held, top: int) -> Found:
 def look_in_cells(cells: Cells, vectors: Held, queries: Held, top: int, reach: float) -> Found:
     """Return the ``top`` nearest in the cells that each query looks into, sorted as above.
 
-    ``vectors`` (n, d) are sorted by cell.
+    ``vectors`` (n, d) are coarse and sorted by cell; so are ``queries`` (m, d) coarse.
     """
     parts: list[Found] = []
     for first in range(0, len(queries), QUERIES):
@@ -91,10 +94,10 @@ class _Reached:
 
     def __init__(self) -> None:
         self._at: list[Rows] = []
-        self._score: list[Singles] = []
+        self._score: list[NDArray[Any]] = []
         self._about: list[tuple[int, int, int, int]] = []  # how many, width, first row, first place
 
-    def add(self, scores: Singles, limit: Singles, first: int, place: int) -> None:
+    def add(self, scores: NDArray[Any], limit: NDArray[Any], first: int, place: int) -> None:
         """Take the (m, n) scores that are not below the (m,) limits of their rows."""
         at = (scores >= limit[:, None]).ravel().nonzero()[0]
         self._at.append(at)
@@ -114,11 +117,11 @@ class _Reached:
         )
 
 
-def kth_best(scores: Singles, k: int) -> Singles:
+def kth_best(scores: NDArray[Any], k: int) -> NDArray[Any]:
     """Return (m,) the k-th largest of each row of (m, n) scores; -inf where there are fewer."""
     n = scores.shape[1]
     if n < k:
-        return np.full(len(scores), -np.inf, np.float32)
+        return np.full(len(scores), -np.inf, scores.dtype)
     if n >= 128 * k:  # the k-th largest maximum of groups is a limit too, and cheaper
         groups = scores[:, : n // 64 * 64].reshape(len(scores), -1, 64).max(axis=2)
         return kth_best(groups, k)
@@ -140,8 +143,8 @@ def join(parts: list[Found]) -> Found:
 def best_of(parts: list[Found], top: int) -> Found:
     """Return the ``top`` best of each query, sorted by query, product falling, place."""
     found = join(parts)
-    worse = (LARGEST - found.product).astype(np.int64)  # 0 to 2^25
-    order = np.lexsort((found.place, (found.query << 26) + worse))
+    worse = FINE**2 - found.product.astype(np.int64)  # 0 to 2^31
+    order = np.lexsort((found.place, (found.query << 32) + worse))
     query = found.query[order]
     keep = np.arange(len(query)) - np.searchsorted(query, query, side="left") < top
     order = order[keep]

@@ -17,7 +17,7 @@ from spectrakit.search.cells import Cells
 from spectrakit.search.embedding_file import open_embeddings, read_embeddings, write_embeddings
 from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.nearest_vectors import compare_all, look_in_cells
-from spectrakit.search.unit_vectors import LARGEST, held, pair_products, scale_of
+from spectrakit.search.unit_vectors import COARSE, FINE, held, pair_products, scale_of
 
 ABOUT = {"library_digest": "L", "model": "m@1", "model_digest": "M"}
 
@@ -48,22 +48,26 @@ def assert_found(found, expected):
 FLOATS = st.floats(width=32, allow_subnormal=True)
 
 
-@given(arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 40)), elements=FLOATS))
-def test_held_vectors_are_short_enough_for_exact_products(vectors):
-    made = held(vectors)
-    assert ((made.astype(np.int64) ** 2).sum(axis=1) <= LARGEST).all()
+@pytest.mark.parametrize("norm", [COARSE, FINE])
+@given(
+    vectors=arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 40)), elements=FLOATS)
+)
+def test_held_vectors_are_short_enough_for_exact_products(norm, vectors):
+    made = held(vectors, norm)
+    assert ((made.astype(np.int64) ** 2).sum(axis=1) <= norm**2).all()
     usable = np.isfinite(vectors).all(axis=1) & (vectors != 0).any(axis=1)
     assert made[usable].any(axis=1).all()
     assert not made[~usable].any()
 
 
-def test_cosines_are_those_of_the_vectors():
+@pytest.mark.parametrize(("norm", "error"), [(COARSE, 4e-4), (FINE, 5e-5)])
+def test_cosines_are_those_of_the_vectors(norm, error):
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(2, 500, 96))
     other = one + other * rng.uniform(0, 3, (500, 1))
     exact = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
-    found = pair_products(held(one), held(other)) / scale_of(96) ** 2
-    np.testing.assert_allclose(found, exact, atol=4e-4)
+    found = pair_products(held(one, norm), held(other, norm)) / scale_of(96, norm) ** 2
+    np.testing.assert_allclose(found, exact, atol=error)
 
 
 @settings(max_examples=60)
@@ -84,7 +88,8 @@ def test_comparing_all_is_brute_force(seed, n, dimension, top):
 
 def test_tiles_and_groups_change_nothing():
     rng = np.random.default_rng(3)
-    vectors, queries = held(rng.normal(size=(20_000, 4))), held(rng.normal(size=(260, 4)))
+    vectors = held(rng.normal(size=(20_000, 4)), FINE)
+    queries = held(rng.normal(size=(260, 4)), FINE)
     assert_found(compare_all(vectors, queries, 10), brute_force(vectors, queries, 10))
 
 
