@@ -48,9 +48,11 @@ class Cells:
 
     @classmethod
     def fit(cls, vectors: Held, *, seed: int = 0) -> tuple[Self, Rows]:
-        """Cluster (n, d) vectors; return the cells and the (n,) order that sorts them.
+        """Cluster (n, d) held vectors, no longer than 1, and sort them by cell.
 
-        Vectors of one cell keep their order. The same vectors give the same cells.
+        Returns:
+            The cells, and the (n,) order that sorts the vectors. Vectors of one cell
+            keep their order. The same vectors give the same cells.
         """
         n = len(vectors)
         centres = _centres(vectors, min(n, max(1, round(CELLS * n**0.5))), seed)
@@ -59,8 +61,11 @@ class Cells:
         order = np.argsort(cell, kind="stable").astype(np.int64)
         start = np.concatenate([[0], np.cumsum(np.bincount(cell))]).astype(np.int64)
         scale = scale_of(vectors.shape[1])
-        mean = _sums(vectors, order, start) / np.diff(start)[:, None] / scale
-        spread = np.sqrt(np.maximum(1.0 - (mean**2).sum(axis=1), 0.0))
+        size = np.diff(start)
+        mean = _sums(vectors, order, start) / size[:, None] / scale
+        square = np.bincount(cell, np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
+        variance = square / size / scale**2 - (mean**2).sum(axis=1)
+        spread = np.sqrt(np.maximum(variance, 0.0))
         return cls(start, held(mean, unit=False), spread.astype(np.float32)), order
 
     def visits(self, queries: Singles, top: int, reach: float) -> tuple[NDArray[np.bool_], Rows]:

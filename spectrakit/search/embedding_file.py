@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError
 from spectrakit.search.cells import Cells, Rows
-from spectrakit.search.embedding_index import CELL_ARRAYS, EmbeddingIndex
+from spectrakit.search.embedding_index import ARRAYS, CELL_ARRAYS, EmbeddingIndex
 from spectrakit.search.flat_arrays import open_arrays, write_arrays
 from spectrakit.search.precursor_search import BLOCK_POLARITY
 
@@ -103,9 +103,8 @@ def read_embeddings(path: Path, *, verify: bool = False) -> EmbeddingIndex:
             else None
             for block in range(len(BLOCK_POLARITY))
         )
-        index = EmbeddingIndex(
-            arrays["vectors"], arrays["row"], arrays["place"], arrays["block_start"], cells, about
-        )
+        held = {name: arrays[name] for name in ARRAYS}
+        index = EmbeddingIndex(**held, cells=cells, about=about)
         _check_shapes(index)
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise InputError(f"{path}: its arrays do not fit together ({error}).", hint=hint) from error
@@ -114,16 +113,26 @@ def read_embeddings(path: Path, *, verify: bool = False) -> EmbeddingIndex:
 
 def _check_shapes(index: EmbeddingIndex) -> None:
     n, dimension = index.vectors.shape
-    if index.vectors.dtype != np.int16 or {index.row.dtype, index.place.dtype} != {np.dtype("i4")}:
-        raise ValueError("wrong types")
-    if index.row.shape != (n,) or index.place.shape != (n,):
-        raise ValueError("wrong lengths")
+    n_directions = len(index.directions)
+    shapes = {
+        "row": (n,), "place": (n,), "directions": (n_directions, dimension),
+        "rough": (n, n_directions),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        if getattr(index, name).shape != shape:
+            raise ValueError(f"wrong {name}")
+    if {index.vectors.dtype, index.rough.dtype, index.directions.dtype} != {np.dtype("i2")}:
+        raise ValueError("wrong types of vectors")
+    if {index.row.dtype, index.place.dtype} != {np.dtype("i4")}:
+        raise ValueError("wrong types of rows")
     _check_edges(index.block_start, len(BLOCK_POLARITY), n)
     for cells, size in zip(index.cells, np.diff(index.block_start), strict=True):
         if cells is not None:
             _check_edges(cells.start, len(cells), int(size))
-            if cells.mean.shape != (len(cells), dimension) or cells.mean.dtype != np.int16:
+            if cells.mean.shape != (len(cells), n_directions or dimension):
                 raise ValueError("wrong cells")
+            if cells.mean.dtype != np.int16 or cells.spread.dtype != np.float32:
+                raise ValueError("wrong types of cells")
     for name in ("library_digest", "model_digest", "model"):
         if not isinstance(index.about.get(name), str):
             raise KeyError(name)

@@ -22,9 +22,21 @@ from spectrakit.search.nearest_vectors import (
     places_of,
 )
 from spectrakit.search.precursor_search import BLOCK_POLARITY, block_meets
-from spectrakit.search.unit_vectors import Held, Singles, held, pair_cosines, scale_of
+from spectrakit.search.unit_vectors import (
+    Held,
+    Singles,
+    held,
+    leading_directions,
+    pair_products,
+    scale_of,
+    turned,
+)
 
 CELLS_ABOVE = 100_000  # vectors of one polarity; with fewer all are compared
+ROUGH_ABOVE = 192  # numbers of a vector; longer ones are searched by their leading directions
+ROUGH = 128  # directions
+ROUGH_TIMES, ROUGH_MORE = 2, 30  # vectors kept for the exact comparison: 2 top + 30
+ARRAYS = ("vectors", "row", "place", "block_start", "directions", "rough")
 CELL_ARRAYS = ("start", "mean", "spread")
 _PAIRS = 1 << 16  # pairs of vectors multiplied at once
 
@@ -54,6 +66,8 @@ class EmbeddingIndex:
         place: (n,) int32, where the vector of each library row lies.
         block_start: (4,) int64, where the vectors of each polarity begin, and n.
         cells: of each block; None where all vectors are compared.
+        directions: (r, d) int16, where long vectors are searched by r leading directions first.
+        rough: (n, r) int16, the vectors along these; of length 0 where there are none.
         about: digests of library and model, and counts.
     """
 
@@ -62,6 +76,8 @@ class EmbeddingIndex:
     place: NDArray[np.int32]
     block_start: Rows
     cells: tuple[Cells | None, ...]
+    directions: Held
+    rough: Held
     about: Mapping[str, Any]
 
     def __len__(self) -> int:
@@ -86,17 +102,23 @@ class EmbeddingIndex:
             cells_above: blocks with more vectors get cells.
         """
         whole: Held = vectors if vectors.dtype == np.int16 else held(vectors)  # type: ignore[assignment]
-        order = np.arange(len(whole))
+        n, dimension = whole.shape
+        order = np.arange(n)
+        large = (np.diff(block_start) > cells_above).any()
+        n_rough = ROUGH if large and dimension > ROUGH_ABOVE else 0
+        directions = leading_directions(whole, n_rough)
+        rough = turned(whole, directions)
+        seen = rough if n_rough else whole
         cells: list[Cells | None] = []
         for block in range(len(BLOCK_POLARITY)):
             first, stop = int(block_start[block]), int(block_start[block + 1])
             if stop - first <= cells_above:
                 cells.append(None)
                 continue
-            made, inside = Cells.fit(whole[first:stop])
+            made, inside = Cells.fit(seen[first:stop])
             order[first:stop] = first + inside
             cells.append(made)
-        counted = {"dimension": whole.shape[1], "vectors": len(whole)}
+        counted = {"dimension": dimension, "vectors": n}
         empty = int((~whole.any(axis=1)).sum())
         return cls(
             vectors=whole[order],
@@ -104,6 +126,8 @@ class EmbeddingIndex:
             place=places_of(order).astype(np.int32),
             block_start=np.asarray(block_start, np.int64),
             cells=tuple(cells),
+            directions=directions,
+            rough=rough[order],
             about={**about, **counted, "empty": empty},
         )
 
@@ -138,16 +162,34 @@ class EmbeddingIndex:
             mine = np.flatnonzero(block_meets(block, polarity) & asked.any(axis=1))
             if first == stop or not len(mine):
                 continue
-            inside = self.vectors[first:stop]
+            inside = slice(first, stop)
             if cells is None or exact:
-                found = compare_all(inside, asked[mine], top)
+                found = compare_all(self.vectors[inside], asked[mine], top)
+            elif len(self.directions):
+                found = self._twice(cells, inside, asked[mine], top, reach)
             else:
-                found = look_in_cells(cells, inside, asked[mine], top, reach)
+                found = look_in_cells(cells, self.vectors[inside], asked[mine], top, reach)
             rows = self._rows(found.place + first)
             parts.append(Found(mine[found.query], rows, found.product))
         best = best_of(parts, top) if len(parts) > 1 else join(parts)
         cosine = best.product / np.float32(scale_of(self.vectors.shape[1]) ** 2)
         return Neighbours(best.query, best.place, cosine)
+
+    def _twice(self, cells: Cells, inside: slice, asked: Held, top: int, reach: float) -> Found:
+        """Look along the leading directions, then compare the best few in all."""
+        vectors = self.vectors[inside]
+        first = look_in_cells(
+            cells,
+            self.rough[inside],
+            turned(asked, self.directions),
+            ROUGH_TIMES * top + ROUGH_MORE,
+            reach,
+        )
+        product = np.empty(len(first.query), np.float32)
+        for start in range(0, len(product), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            product[part] = pair_products(asked[first.query[part]], vectors[first.place[part]])
+        return best_of([Found(first.query, first.place, product)], top)
 
     def cosines(self, vectors: NDArray[np.floating[Any]], query: Rows, row: Rows) -> Singles:
         """Return (k,) cosines of pairs of a query's vector and a library row's.
@@ -162,8 +204,8 @@ class EmbeddingIndex:
             place = self.place[row[part]]
             if len(place) and (place.min() < 0 or place.max() >= len(self)):
                 raise self._damaged()
-            found[part] = pair_cosines(asked[query[part]], self.vectors[place])
-        return found
+            found[part] = pair_products(asked[query[part]], self.vectors[place])
+        return found / np.float32(scale_of(self.vectors.shape[1]) ** 2)
 
     def _held(self, vectors: NDArray[np.floating[Any]]) -> Held:
         if vectors.shape[1] != self.vectors.shape[1]:
@@ -188,9 +230,7 @@ class EmbeddingIndex:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array by name."""
-        found: dict[str, NDArray[Any]] = {
-            name: getattr(self, name) for name in ("vectors", "row", "place", "block_start")
-        }
+        found: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in ARRAYS}
         for block, cells in enumerate(self.cells):
             if cells is not None:
                 for name in CELL_ARRAYS:

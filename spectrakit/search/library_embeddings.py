@@ -28,7 +28,7 @@ from spectrakit.search.unit_vectors import Held, held
 from spectrakit.spectrum import FloatArray
 from spectrakit.store import Store
 
-CANDIDATES = 200  # library spectra for each query that its vector proposes
+CANDIDATES = 50  # library spectra for each query that its vector proposes; 20 to 200 is flat
 _OVER = 4  # times as many are looked up where the query says its adduct
 _BATCH = 256  # spectra encoded together
 

@@ -34,7 +34,7 @@ class _Asked:
 
 
 NOMINAL_TOLERANCE = Tolerance(0.4, "Da")  # for libraries of whole m/z (old GC-EI)
-EMBEDDING_WEIGHT = 3.0  # evidence for a cosine of 1; 2 to 6 is flat (library_search.py --tune)
+EMBEDDING_WEIGHT = 5.0  # evidence for a cosine of 1; 3 to 6 is flat (library_search.py --tune)
 
 
 def library_evidence(

@@ -5,13 +5,14 @@ Both take the same steps: a first look at part of the vectors gives each query a
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from spectrakit.search.cells import Cells, Rows
 from spectrakit.search.unit_vectors import LARGEST, Held, Singles, products
 
-QUERIES = 8192  # searched together in cells: the larger, the fuller the matrix products
+QUERIES = 16384  # searched together in cells: the larger, the fuller the matrix products
 _TILE = 16384  # vectors compared at once when all are
 _TILE_QUERIES = 256
 
@@ -33,17 +34,16 @@ def compare_all(vectors: Held, queries: Held, top: int) -> Found:
     parts: list[Found] = []
     for first in range(0, len(queries), _TILE_QUERIES):
         asked = queries[first : first + _TILE_QUERIES].astype(np.float32)
-        best: list[Found] = []
+        everyone = np.arange(len(asked))
         limit = np.full(len(asked), -np.inf, np.float32)
-        everyone = np.arange(len(asked), dtype=np.int64)
+        best = join([])
         for start in range(0, len(vectors), _TILE):
             scores = products(asked, vectors[start : start + _TILE])
             limit = np.maximum(limit, kth_best(scores, top))
-            best.append(_reaching(scores, limit, everyone, start))
-            if len(best) == 4:
-                best = [best_of(best, top)]
-        found = best_of(best, top)
-        parts.append(Found(found.query + first, found.place, found.product))
+            reached = _Reached()
+            reached.add(scores, limit, 0, start)
+            best = best_of([best, reached.found(everyone)], top)
+        parts.append(Found(best.query + first, best.place, best.product))
     return join(parts)
 
 
@@ -63,7 +63,7 @@ def look_in_cells(cells: Cells, vectors: Held, queries: Held, top: int, reach: f
 def _look(cells: Cells, vectors: Held, asked: Singles, top: int, reach: float) -> Found:
     seen, home = cells.visits(asked, top, reach)
     limit = np.full(len(asked), -np.inf, np.float32)
-    best: list[Found] = []
+    parts: list[Found] = []
     for at_home in (True, False):  # home gives the limit, with which the rest is mostly refused
         if at_home:
             query = np.argsort(home, kind="stable")
@@ -71,15 +71,47 @@ def _look(cells: Cells, vectors: Held, asked: Singles, top: int, reach: float) -
         else:
             seen[home, np.arange(len(asked))] = False
             cell, query = np.divmod(np.flatnonzero(seen), len(asked))
-        edges = np.searchsorted(cell, np.arange(len(cells) + 1))
-        for number in np.flatnonzero(np.diff(edges)).tolist():
-            mine = query[edges[number] : edges[number + 1]]
-            start, stop = int(cells.start[number]), int(cells.start[number + 1])
-            scores = products(asked[mine], vectors[start:stop])
+        reached = _Reached()
+        edges = np.searchsorted(cell, np.arange(len(cells) + 1)).tolist()
+        starts = cells.start.tolist()
+        for number, (first, stop) in enumerate(pairwise(edges)):
+            if first == stop:
+                continue
+            mine = query[first:stop]
+            scores = products(asked[mine], vectors[starts[number] : starts[number + 1]])
             if at_home:
                 limit[mine] = kth_best(scores, top)
-            best.append(_reaching(scores, limit[mine], mine, start))
-    return best_of(best, top)
+            reached.add(scores, limit[mine], first, starts[number])
+        parts.append(reached.found(query))
+    return best_of(parts, top)
+
+
+class _Reached:
+    """Scores that reach their limits, gathered from many small tables."""
+
+    def __init__(self) -> None:
+        self._at: list[Rows] = []
+        self._score: list[Singles] = []
+        self._about: list[tuple[int, int, int, int]] = []  # how many, width, first row, first place
+
+    def add(self, scores: Singles, limit: Singles, first: int, place: int) -> None:
+        """Take the (m, n) scores that are not below the (m,) limits of their rows."""
+        at = (scores >= limit[:, None]).ravel().nonzero()[0]
+        self._at.append(at)
+        self._score.append(scores.ravel()[at])
+        self._about.append((len(at), scores.shape[1], first, place))
+
+    def found(self, query: Rows) -> Found:
+        """Return what was gathered; ``query`` names the rows of all tables, one after another."""
+        if not self._about:
+            return join([])
+        count, width, first, place = np.array(self._about, np.int64).T
+        row, column = np.divmod(np.concatenate(self._at), np.repeat(width, count))
+        return Found(
+            query[row + np.repeat(first, count)],
+            column + np.repeat(place, count),
+            np.concatenate(self._score),
+        )
 
 
 def kth_best(scores: Singles, k: int) -> Singles:
@@ -91,12 +123,6 @@ def kth_best(scores: Singles, k: int) -> Singles:
         groups = scores[:, : n // 64 * 64].reshape(len(scores), -1, 64).max(axis=2)
         return kth_best(groups, k)
     return np.partition(scores, n - k, axis=1)[:, n - k]
-
-
-def _reaching(scores: Singles, limit: Singles, query: Rows, start: int) -> Found:
-    at = np.flatnonzero(scores >= limit[:, None])
-    row, place = np.divmod(at, scores.shape[1])
-    return Found(query[row], place + start, scores.ravel()[at])
 
 
 def join(parts: list[Found]) -> Found:

@@ -18,6 +18,8 @@ Held = NDArray[np.int16]
 LARGEST = 1 << 24  # whole numbers up to this are exact in float32
 _ROUNDS = 4096  # rows converted at once
 _SHORT = 1e-12
+_SAMPLE = 50_000  # vectors that directions are computed from
+_SLACK = 0.999  # rounded directions may make a vector this much longer
 
 
 def scale_of(dimension: int) -> int:
@@ -53,7 +55,27 @@ def products(left: Singles, right: Held) -> Singles:
     return left @ right.astype(np.float32).T
 
 
-def pair_cosines(left: Held, right: Held) -> Singles:
-    """Return (k,) cosines of the rows of two (k, d) arrays of held vectors."""
-    products = np.einsum("ij,ij->i", left.astype(np.float32), right.astype(np.float32))
-    return products / np.float32(scale_of(left.shape[1]) ** 2)
+def pair_products(left: Held, right: Held) -> Singles:
+    """Return (k,) inner products of the rows of two (k, d) arrays of held vectors."""
+    return np.einsum("ij,ij->i", left.astype(np.float32), right.astype(np.float32))
+
+
+def leading_directions(vectors: Held, n_directions: int, *, seed: int = 0) -> Held:
+    """Return (r, d) held directions in which (n, d) held vectors are longest, of a sample."""
+    if not n_directions:
+        return np.zeros((0, vectors.shape[1]), np.int16)
+    rows = np.random.default_rng(seed).permutation(len(vectors))[:_SAMPLE]
+    sample = vectors[np.sort(rows)].astype(np.float32)
+    _, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64))
+    return held(directions[:, ::-1][:, :n_directions].T)
+
+
+def turned(vectors: Held, directions: Held) -> Held:
+    """Return (n, r) held vectors of (n, d) ones: their parts along (r, d) directions."""
+    n, dimension = vectors.shape
+    scale = _SLACK * scale_of(len(directions)) / scale_of(dimension) ** 2
+    found = np.empty((n, len(directions)), np.int16)
+    for start in range(0, n, _ROUNDS):
+        part = products(vectors[start : start + _ROUNDS].astype(np.float32), directions)
+        found[start : start + _ROUNDS] = np.rint(part * np.float32(scale))
+    return found

@@ -2,6 +2,8 @@
 
 Choices:  ``python tests/benchmarks/library_search.py --tune``   (tuning queries, _protocol.py)
 Report:   ``python tests/benchmarks/library_search.py``          (massbank_query, once)
+With ``--model BUNDLE`` open search also weighs the embeddings of a model, which must not have
+seen the queries; ``--open`` prints the tables of open search only.
 
 Ties are misses. Hard: at least two compounds in the 10 ppm window of the library as given.
 XC and XE: queries of another contributor, of another energy. Symmetric: for XE queries the
@@ -10,6 +12,8 @@ competitors' spectra at the query's energy are hidden too. Micro (macro = mean o
 
 import argparse
 import os
+from dataclasses import replace
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -17,8 +21,13 @@ import numpy as np
 from _massbank import build_library, read_query_info, read_records
 from _protocol import first_place, macro, official_task, tuning_task
 
+from spectrakit.bundle import Bundle
+from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.evidence import EvidenceWeights, rank_compounds
 from spectrakit.search.index import SearchMode, SearchSettings
+from spectrakit.search.learned import LearnedScorer, unit_vectors
+from spectrakit.search.library_embeddings import Embedded, best_cosines, with_candidates
+from spectrakit.search.library_search import EMBEDDING_WEIGHT
 from spectrakit.search.prepared import DEFAULT_TOLERANCE, prepare_queries
 from spectrakit.search.similarity import Similarity
 
@@ -36,8 +45,9 @@ ABLATIONS = {
 class Bench:
     """One task: index, prepared queries, truth and the masks of the table's columns."""
 
-    def __init__(self, task):
+    def __init__(self, task, model=None):
         self.task = task
+        self.embedded = None
         self.index = build_library(task.library)
         queries = task.queries
         self.queries = prepare_queries(list(queries.spectra), adducts=list(queries.adduct))
@@ -52,6 +62,18 @@ class Bench:
             "hard XC": hard & ~cross_energy,
             "hard XE": hard & cross_energy,
         }
+        if model is not None:
+            self.embedded = self._embed(LearnedScorer(Bundle(model)))
+
+    def _embed(self, scorer):
+        """Encode library and queries as `library embed` and `identify` do."""
+        order, precursor = self.index.store_row, self.index.spectra.precursor_mz.tolist()
+        library = self.task.library.spectra[order]
+        asked = [replace(s, precursor_mz=mz) for s, mz in zip(library, precursor, strict=True)]
+        vectors = unit_vectors(scorer.spectra(asked))
+        about = {"library_digest": "", "model": scorer.label, "model_digest": ""}
+        index = EmbeddingIndex.build(vectors, self.index.block_start, about)
+        return Embedded(index, unit_vectors(scorer.spectra(list(self.task.queries.spectra))))
 
     def _molecules_in_window(self):
         """Count molecules within 10 ppm among library spectra that state a precursor."""
@@ -86,6 +108,16 @@ class Bench:
             weights=weights,
         )
         return self.correct(found.query, found.compound, found.evidence)
+
+    def by_embedding(self, settings, matches, evidence_weight, embedding_weight):
+        """Rank compounds by both; the vectors propose spectra too."""
+        proposed = with_candidates(self.embedded, self.index, self.queries, matches, settings)
+        found = rank_compounds(
+            self.index, self.queries.spectra, proposed, tolerance=DEFAULT_TOLERANCE
+        )
+        near = best_cosines(self.embedded, self.index, proposed, found.query, found.compound)
+        score = evidence_weight * found.evidence + embedding_weight * np.nan_to_num(near)
+        return self.correct(found.query, found.compound, score)
 
     def by_mean(self, matches):
         key = matches.query * len(self.index.compounds) + self.index.compound[matches.row]
@@ -149,7 +181,7 @@ def with_method(settings, method):
     )
 
 
-def open_table(bench, match_adducts):
+def open_table(bench, match_adducts, tune):
     settings = SearchSettings(mode=SearchMode.OPEN, match_adducts=match_adducts)
     adducts = "adducts respected" if match_adducts else "adducts ignored"
     print(f"\nopen search (same polarity, no precursor filter), {adducts}")
@@ -160,12 +192,30 @@ def open_table(bench, match_adducts):
     evidence = bench.by_evidence(matches, EvidenceWeights())
     bench.line("evidence", evidence)
     bench.gain("evidence over best entropy", evidence, best)
+    if bench.embedded is not None:
+        bench.line("best embedding", bench.by_embedding(settings, matches, 0.0, 1.0))
+        weights = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0) if tune else (EMBEDDING_WEIGHT,)
+        for weight in weights:
+            both = bench.by_embedding(settings, matches, 1.0, weight)
+            bench.line(f"evidence + {weight:g} embedding", both)
+        bench.gain("with the embedding over evidence", both, evidence)
+
+
+def precursor_tables(bench, tune):
+    for match_adducts in (True, False):
+        settings = SearchSettings(min_matched_peaks=0, match_adducts=match_adducts)
+        for protocol in ("official", "symmetric"):
+            precursor_table(bench, settings, protocol, ablations=tune)
+    precursor_table(bench, SearchSettings(), "official (at least 1 matched peak)", ablations=False)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tune", action="store_true", help="tuning queries instead")
-    tune = parser.parse_args().tune
+    parser.add_argument("--open", action="store_true", help="the tables of open search only")
+    parser.add_argument("--model", type=Path, help="bundle whose embeddings open search weighs")
+    options = parser.parse_args()
+    tune = options.tune
     train = read_records("massbank_train_library.msp.gz")
     official = read_records("massbank_query.msp.gz")
     if tune:
@@ -174,17 +224,14 @@ def main():
     else:
         task = official_task(train, official, read_query_info())
         name = "massbank_query in massbank_train_library"
-    bench = Bench(task)
+    bench = Bench(task, options.model)
     molecules = len(set(task.queries.molecule))
     counts = ", ".join(f"{column} {mask.sum()}" for column, mask in bench.columns.items())
     print(f"{name}: {len(task.library)} library spectra, {molecules} query molecules; n: {counts}")
+    if not options.open:
+        precursor_tables(bench, tune)
     for match_adducts in (True, False):
-        settings = SearchSettings(min_matched_peaks=0, match_adducts=match_adducts)
-        for protocol in ("official", "symmetric"):
-            precursor_table(bench, settings, protocol, ablations=tune)
-    precursor_table(bench, SearchSettings(), "official (at least 1 matched peak)", ablations=False)
-    for match_adducts in (True, False):
-        open_table(bench, match_adducts)
+        open_table(bench, match_adducts, tune)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from spectrakit.search.cells import Cells
 from spectrakit.search.embedding_file import open_embeddings, read_embeddings, write_embeddings
 from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.nearest_vectors import compare_all, look_in_cells
-from spectrakit.search.unit_vectors import LARGEST, held, pair_cosines
+from spectrakit.search.unit_vectors import LARGEST, held, pair_products, scale_of
 
 ABOUT = {"library_digest": "L", "model": "m@1", "model_digest": "M"}
 
@@ -62,7 +62,8 @@ def test_cosines_are_those_of_the_vectors():
     one, other = rng.normal(size=(2, 500, 96))
     other = one + other * rng.uniform(0, 3, (500, 1))
     exact = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
-    np.testing.assert_allclose(pair_cosines(held(one), held(other)), exact, atol=4e-4)
+    found = pair_products(held(one), held(other)) / scale_of(96) ** 2
+    np.testing.assert_allclose(found, exact, atol=4e-4)
 
 
 @settings(max_examples=60)
@@ -124,6 +125,25 @@ def test_an_answer_does_not_depend_on_the_batch(large, exact):
             mine, all_ = part.query == number, whole.query == row
             np.testing.assert_array_equal(part.row[mine], whole.row[all_])
             np.testing.assert_array_equal(part.cosine[mine], whole.cosine[all_])
+
+
+def test_long_vectors_are_searched_by_their_leading_directions_first():
+    """300 numbers of which 60 matter; what comes back is ranked by all of them."""
+    rng = np.random.default_rng(2)
+    vectors = clustered(6000, 60, seed=4) @ rng.normal(size=(60, 300))
+    vectors += 0.5 * rng.normal(size=vectors.shape)
+    block_start = np.array([0, 6000, 6000, 6000])
+    index = EmbeddingIndex.build(vectors, block_start, ABOUT, cells_above=1000)
+    assert index.rough.shape == (6000, 128)
+    queries, polarity = vectors[::30] + rng.normal(size=(200, 300)), np.ones(200, np.int8)
+    exact = index.search(queries, polarity, 10, exact=True)
+    found = index.search(queries, polarity, 10)
+    recall = [
+        np.isin(found.row[found.query == n], exact.row[exact.query == n]).sum() for n in range(200)
+    ]
+    assert np.mean(recall) >= 9.5
+    again = index.cosines(queries, found.query, found.row)
+    np.testing.assert_array_equal(again, found.cosine)
 
 
 def test_cosines_of_pairs_are_those_of_the_search(large):
