@@ -61,7 +61,7 @@ ROWS = {  # name -> weights of the losses; the truth has a part in all but one
     "flow": {"flow": 0.3},
     "flow+kl": {"flow": 0.3, "kl": 0.7},
     "all": {"hint": 1.0, "vid": 1.0, "kl": 0.7, "flow": 0.3, "match": 1.0},
-    "match, teacher not held out": {"match": 1.0},
+    "match of a teacher not held out": {"match": 1.0},
 }
 HEAD = (
     "| losses | Recall@1 (95 % interval) | MRR | swapped | share of teacher margin | CPU s |\n"
