@@ -372,11 +372,15 @@ def main():
         say(f"{kind}: {len(cases)} spectra of {n} molecules, {known} with their truth; Recall@1")
         ablation(cases, made[0][1], names)
         found = fit_weights(cases, fixed=given(names))
-        weights |= {f"{kind}.{name}": float(w) for name, w in zip(names, found, strict=True)}
         judged, _ = weighted(*made[-1])  # for the constants: about half of them are unknown
-        merits = [c.features @ found for c in judged]
-        fitter = fit_presence if kind == "structure" else fit_none
-        fitted[kind] = (fitter(merits, at_share(judged, share)), recall(cases, found), n)
+        merits, judged = [c.features @ found for c in judged], at_share(judged, share)
+        if kind == "structure":
+            constants = fit_presence(merits, judged)
+        else:
+            scale, constants = fit_none(merits, judged)
+            found = found * scale
+        weights |= {f"{kind}.{name}": float(w) for name, w in zip(names, found, strict=True)}
+        fitted[kind] = (constants, recall(cases, found), n)
         own = {name: round(value, 3) for name, value in weights.items() if name.startswith(kind)}
         say(f"  {own}\n  {fitted[kind][0]}")
     if options.out:
