@@ -37,6 +37,7 @@ from spectrakit.search.unit_vectors import (
 CELLS_ABOVE = 100_000  # vectors of one polarity; with fewer all are compared
 ROUGH = 128  # directions that cells are searched by
 ROUGH_TIMES, ROUGH_MORE = 2, 30  # vectors kept for the exact comparison: 2 top + 30
+WHOLE_MORE = 5  # top + 5 where the directions are as many as the numbers
 ARRAYS = ("vectors", "row", "place", "block_start", "directions", "rough")
 CELL_ARRAYS = ("start", "mean", "spread")
 _PAIRS = 1 << 12  # pairs of vectors multiplied at once
@@ -175,7 +176,9 @@ class EmbeddingIndex:
     def _twice(self, cells: Cells, inside: slice, asked: Held, top: int, reach: float) -> Found:
         """Look along the leading directions, then compare the best few in all."""
         vectors = self.vectors[inside]
-        kept = min(ROUGH_TIMES * top + ROUGH_MORE, len(vectors))
+        turned_only = vectors.shape[1] == len(self.directions)  # coarse, and nothing left out
+        kept = top + WHOLE_MORE if turned_only else ROUGH_TIMES * top + ROUGH_MORE
+        kept = min(kept, len(vectors))
         first = look_in_cells(
             cells, self.rough[inside], turned(asked, self.directions), kept, reach
         )
