@@ -58,6 +58,10 @@ def principal(bits: Any, dimension: int, seed: int) -> tuple[Singles, Singles]:
 class FingerprintEncoder(nn.Module):
     """Bits -> (m, 1, d); ``sizes``: how many bits of each block enough molecules show."""
 
+    kept: torch.Tensor
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, sizes: Sequence[int], dimension: int) -> None:
         super().__init__()
         self.edges = [0, *np.cumsum(sizes).tolist()]
@@ -132,6 +136,8 @@ def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
 
 def standardised(scores: Singles) -> NDArray[np.float64]:
     """Return (m,) scores of one list at mean 0 and standard deviation 1; a constant list is 0."""
-    centred = np.asarray(scores, np.float64) - scores.mean() if len(scores) else scores
-    spread = float(centred.std()) if len(scores) else 0.0
-    return centred / spread if spread > 1e-9 else np.zeros(len(scores))
+    if not len(scores):
+        return np.zeros(0)
+    centred = np.asarray(scores, np.float64) - float(scores.mean())
+    spread = float(centred.std())
+    return np.asarray(centred / spread if spread > 1e-9 else 0 * centred, np.float64)

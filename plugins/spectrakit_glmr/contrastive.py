@@ -7,8 +7,8 @@ spectrum among those of the batch and copies of its own with permuted intensitie
 InfoNCE with a learned temperature. *Fingerprint*: cross-entropy of the bits. *Cosine*: between
 predicted and true surplus, weighted by how much there is to predict.
 
-Source: Zhang et al., GLMR, stage 1; InfoNCE, van den Oord et al. 2018. Departure: the regression,
-which the paper has not, carries nearly all of the result (tests/benchmarks/glmr_stages.py).
+Source: Zhang et al., GLMR, stage 1; InfoNCE, van den Oord et al. 2018. Departure: the paper has
+no regression; both losses together find more than either (tests/benchmarks/glmr_stages.py).
 """
 
 from collections.abc import Callable, Mapping

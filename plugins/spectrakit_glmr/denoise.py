@@ -41,12 +41,12 @@ class NoisyBatches:
     def __call__(self, position: int) -> Noisy:
         """Return the batch of this process at a position."""
         rows = self.order.rows(position)
-        return noisy([self.smiles[row] for row in rows.tolist()], self.tokenizer, self.share,
+        return noisy([self.smiles[int(row)] for row in rows.tolist()], self.tokenizer, self.share,
                      np.random.default_rng([self.seed, position, int(rows[0])]))  # fmt: skip
 
     def names(self, position: int) -> list[str]:
         """Return the molecules of a batch."""
-        return [self.smiles[row] for row in self.order.rows(position).tolist()]
+        return [self.smiles[int(row)] for row in self.order.rows(position).tolist()]
 
 
 def noisy(

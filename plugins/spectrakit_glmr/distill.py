@@ -1,9 +1,8 @@
 """`spectrakit distill -m RUN`: the encoders of stage 1 as a bundle that runs without torch."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,28 +10,27 @@ from torch import nn
 
 from spectrakit.bundle import Step, write_bundle
 from spectrakit.errors import MismatchError
+from spectrakit.log import say
 from spectrakit.plugin import Job
 from spectrakit.search.molecular_fingerprints import NAME, fingerprints
-from spectrakit.train.export import export_graph
-from spectrakit_glmr.basis import standardised
-from spectrakit_glmr.dual import DualEncoder, embed_molecules
+from spectrakit.train.distillation.distilling import distil
+from spectrakit.train.distillation.writing import Card
+from spectrakit.train.export import export_graph, quantised, run_graph
+from spectrakit_glmr.dual import DualEncoder
+from spectrakit_glmr.encoder import Int8Table, SpectrumEncoder
+from spectrakit_glmr.lists import LEAST_LISTS, fit_weight, lists_of, reciprocal_rank
 from spectrakit_glmr.load import load_dual
-from spectrakit_glmr.plugin import DistillOptions, PretrainOptions, plugin
-from spectrakit_glmr.pool import same_mass
+from spectrakit_glmr.plugin import DistillOptions, plugin
 from spectrakit_glmr.spectra import PRECURSOR, STEPS, Measured, measured
-from spectrakit_glmr.stages import held_out as known_spectra
-from spectrakit_glmr.stages import known_molecules
-
-DEFAULT_WEIGHT = 1.3  # log-odds per standard deviation, where too little is held out to fit it
-LEAST_LISTS = 30
+from spectrakit_glmr.teacher import DualTeacher
 
 
 class SpectrumGraph(nn.Module):
     """What is exported: (n, 1, d), one block of scores."""
 
-    def __init__(self, model: DualEncoder) -> None:
+    def __init__(self, encoder: SpectrumEncoder) -> None:
         super().__init__()
-        self.encoder = model.spectrum
+        self.encoder = encoder
 
     def forward(
         self,
@@ -46,20 +44,40 @@ class SpectrumGraph(nn.Module):
 
 
 def run(job: Job, options: DistillOptions) -> Path:
-    """Export the model of the parent run and return the bundle."""
+    """Export the model of the parent run, or teach a smaller one, and return the bundle."""
     if job.parent is None:
         raise MismatchError("distill needs a trained model.", hint="Give -m the run of pretrain.")
     torch.manual_seed(job.seed)
     model = load_dual(job.parent)
+    if options.student != "same":
+        card = Card(
+            options.name, options.version, plugin.name, plugin.version,
+            f"A {options.student} network taught by glmr.", options.licence,
+        )  # fmt: skip
+        return distil(job, [DualTeacher(model)], options, card=card)
+    if model.config.molecule == "smiles":
+        raise MismatchError(
+            f"{job.parent}: its molecules are SMILES, and bundles encode fingerprints.",
+            hint="Pretrain with molecule=fingerprint or both, or use `identify -m RUN`.",
+        )
     train = measured(job.train)
     return write(job, model, train, options)
 
 
 def write(job: Job, model: DualEncoder, train: Measured, options: DistillOptions) -> Path:
     """Write both graphs, checked against torch, with the weight of their score."""
-    with torch.no_grad():
-        graphs = graphs_of(model, train)
-        weight, metrics = fit_weight(job, model, train)
+    graphs = graphs_of(model, train)
+    lists = lists_of(job, model)
+    scores = lists.scores(lists.embedded(model))
+    weight, metrics = fit_weight(scores)
+    if options.int8_loss >= 0 and len(scores) >= LEAST_LISTS:
+        before = reciprocal_rank(scores)
+
+        def lost(graph: bytes) -> float:
+            answers = lists.run(lambda inputs: run_graph(graph, inputs)[0])
+            return before - reciprocal_rank(lists.scores(answers))
+
+        graphs["encode_spectrum"] = smallest(model, train, graphs, lost, options.int8_loss)
     spectra = {"embedding": "1"}
     return write_bundle(
         job.run.student(options.name, options.version),
@@ -78,8 +96,30 @@ def write(job: Job, model: DualEncoder, train: Measured, options: DistillOptions
     )
 
 
-def graphs_of(model: DualEncoder, train: Measured) -> dict[str, bytes]:
-    """Return the ONNX graphs of both encoders, each equal to torch at two batch sizes."""
+def smallest(
+    model: DualEncoder,
+    train: Measured,
+    graphs: Mapping[str, bytes],
+    lost: Callable[[bytes], float],
+    most: float,
+) -> bytes:
+    """Return the spectrum graph with int8 tables, and int8 matrices, where ranks allow it."""
+    small = deepcopy(model.spectrum)
+    small.tables = nn.ModuleList(
+        Int8Table(table.weight.detach()) for _, table in model.spectrum.kinds()
+    )
+    tables = spectrum_graph(small, train)
+    change = lost(tables)
+    say(f"glmr: int8 tables cost {change:.4f} of the mean reciprocal rank, {most:g} is allowed")
+    if change > most:
+        return graphs["encode_spectrum"]
+    smaller = quantised(tables, lost, most=most)
+    say(f"glmr: int8 matrices too: {smaller.change:.4f}")
+    return smaller.graph
+
+
+def spectrum_graph(encoder: SpectrumEncoder, train: Measured) -> bytes:
+    """Return the ONNX graph of a spectrum encoder, equal to torch at two batch sizes."""
 
     def spectra(n: int) -> Mapping[str, torch.Tensor]:
         rows = np.arange(n, dtype=np.int64) % len(train)
@@ -91,82 +131,25 @@ def graphs_of(model: DualEncoder, train: Measured) -> dict[str, bytes]:
             "precursor": precursor
         }
 
+    peaks = ("batch", "peaks")
+    return export_graph(
+        SpectrumGraph(encoder),
+        spectra,
+        ["embedding"],
+        dynamic={"mz": peaks, "intensity": peaks, "mask": peaks, "precursor": ("batch",)},
+    )
+
+
+def graphs_of(model: DualEncoder, train: Measured) -> dict[str, bytes]:
+    """Return the ONNX graphs of both encoders."""
+
     def molecules(n: int) -> Mapping[str, torch.Tensor]:
         some = [train.smiles[i % len(train.smiles)] for i in range(n)]
         return {"fingerprint": torch.from_numpy(fingerprints(some)[0].toarray())}
 
-    peaks = ("batch", "peaks")
     return {
-        "encode_spectrum": export_graph(
-            SpectrumGraph(model),
-            spectra,
-            ["embedding"],
-            dynamic={"mz": peaks, "intensity": peaks, "mask": peaks, "precursor": ("batch",)},
-        ),
+        "encode_spectrum": spectrum_graph(model.spectrum, train),
         "encode_molecule": export_graph(
             model.molecule, molecules, ["embedding"], dynamic={"fingerprint": ("batch",)}
         ),
     }
-
-
-@dataclass(frozen=True, eq=False)
-class Lists:
-    """Held-out molecules with others of the same mass.
-
-    Attributes:
-        query: (q,) int64 molecule of each list.
-        scores: of each list, the truth first.
-    """
-
-    query: Any
-    scores: Sequence[Any]
-
-
-def held_out_lists(job: Job, model: DualEncoder, train: Measured) -> Lists:
-    """Return the scores of held-out molecules among all molecules at hand of the same mass."""
-    held_out = known_spectra(job, PretrainOptions())
-    if held_out is None:
-        return Lists(np.empty(0, np.int64), [])
-    bits = fingerprints(held_out.smiles)[0]
-    others = (molecule for data in (job.train, job.valid) for molecule in known_molecules(data))
-    pool = same_mass(held_out, bits, others, job.seed)
-    encoded, own = model.molecule.encode(pool.bits), model.molecule.encode(bits)
-    seen, answers = embed_molecules(model, held_out)
-    asked = [(one, row) for row, one in enumerate(seen.tolist())
-             if pool.start[one + 1] > pool.start[one]]  # fmt: skip
-    scores = [
-        standardised(
-            np.vstack([own[one], encoded[pool.rows[pool.start[one] : pool.start[one + 1]]]])
-            @ answers[row]
-        )
-        for one, row in asked
-    ]
-    return Lists(np.array([one for one, _ in asked], np.int64), scores)
-
-
-def fit_weight(
-    job: Job, model: DualEncoder, train: Measured
-) -> tuple[float, tuple[Mapping[str, Any], ...]]:
-    """Return log-odds per standard deviation of the score, and what was found with it.
-
-    Source: conditional logit (McFadden 1974) with one coefficient, by Newton's method.
-    """
-    lists = held_out_lists(job, model, train)
-    n = len(lists.scores)
-    if not n:
-        return DEFAULT_WEIGHT, ()
-    first = float(np.mean([(one >= one[0]).sum() == 1 for one in lists.scores]))
-    metrics = ({"name": "recall_at_1", "value": first, "split": "valid", "n": n},)
-    if n < LEAST_LISTS:
-        return DEFAULT_WEIGHT, metrics
-    weight = DEFAULT_WEIGHT
-    for _ in range(20):
-        slope, bend = 0.0, 1e-6
-        for one in lists.scores:
-            share = np.exp(weight * (one - one.max()))
-            share /= share.sum()
-            mean = share @ one
-            slope += one[0] - mean
-            bend += share @ np.square(one - mean)
-        weight = float(np.clip(weight + slope / bend, 0.05, 20.0))
-    return weight, metrics

@@ -194,7 +194,7 @@ def build(
         nn.init.zeros_(model.bits.weight)
         model.bits.bias.data.copy_(model.molecule.mean.logit(1e-4))
     spectrum = model.spectrum
-    for bins, table, word in zip(spectrum.bins, spectrum.tables, words, strict=True):
+    for (bins, table), word in zip(spectrum.kinds(), words, strict=True):
         bins.row.copy_(word.row)
         bins.weight = word.weight
         if initial == "directions":

@@ -69,8 +69,12 @@ class SpectrumEncoder(nn.Module):
         if config.adapter:
             self.adapt_in = Adapter(inner, config.adapter)
             self.adapt_out = Adapter(config.dimension, config.adapter)
-        for table in self.tables:
+        for _, table in self.kinds():
             nn.init.normal_(table.weight, std=config.latent**-0.5)
+
+    def kinds(self) -> list[tuple[BinFeatures, nn.EmbeddingBag]]:
+        """Return bins and table of each kind."""
+        return list(zip(self.bins, self.tables, strict=True))  # type: ignore[arg-type]  # by torch
 
     def wide(
         self,
@@ -82,9 +86,11 @@ class SpectrumEncoder(nn.Module):
         """Return (n, 3 latent): a unit vector (or zero) for each kind of bin, side by side."""
         drop = self.config.peak_dropout if self.training else 0.0
         parts: list[torch.Tensor] = []
-        for bins, table in zip(self.bins, self.tables, strict=True):
+        for bins, table in self.kinds():
             rows, weight = bins(mz, intensity, mask, precursor[:, 0], drop)
-            if torch.compiler.is_exporting():  # ONNX has no bag
+            if isinstance(table, Int8Table):
+                total = (table(rows) * weight.unsqueeze(-1)).sum(1)
+            elif torch.compiler.is_exporting():  # ONNX has no bag
                 total = (table.weight[rows] * weight.unsqueeze(-1)).sum(1)
             else:
                 total = table(rows, per_sample_weights=weight.to(table.weight.dtype))
@@ -115,6 +121,23 @@ class SpectrumEncoder(nn.Module):
         if self.deep is not None:
             answer = answer + self.deep(mz, intensity, mask, precursor)[1]
         return self.adapt_out(answer) if self.config.adapter else answer
+
+
+class Int8Table(nn.Module):
+    """A table for export: whole numbers from -127 to 127, and for each row what one is worth."""
+
+    values: torch.Tensor
+    unit: torch.Tensor
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        unit = (weight.abs().amax(1, keepdim=True) / 127).clamp(min=1e-12)
+        self.register_buffer("unit", unit)
+        self.register_buffer("values", (weight / unit).round().to(torch.int8))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """(n, q) -> (n, q, width)."""
+        return self.values[rows].to(torch.float32) * self.unit[rows]
 
 
 class Adapter(nn.Module):
@@ -181,6 +204,8 @@ class Product(nn.Module):
 
 class PeakTransformer(nn.Module):
     """Peaks as tokens: the encoder of the paper."""
+
+    period: torch.Tensor
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()

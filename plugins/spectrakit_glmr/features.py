@@ -87,6 +87,9 @@ def split(mass: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch
 class BinFeatures(nn.Module):
     """The bins of one kind as rows of a table, with weights whose squares sum to 1."""
 
+    row: torch.Tensor
+    weight: torch.Tensor
+
     def __init__(self, kind: int, n_rows: int) -> None:
         super().__init__()
         self.kind = kind

@@ -23,13 +23,14 @@ from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.train.data import PeakBatch
 from spectrakit.train.order import BatchOrder
 from spectrakit_glmr.dual import DualConfig, DualEncoder
-from spectrakit_glmr.language import beam_search
+from spectrakit_glmr.language import SmilesModel, beam_search
 from spectrakit_glmr.pool import SameMass
 from spectrakit_glmr.smiles import PAD, Tokenizer, canonical, padded_rows
 from spectrakit_glmr.spectra import Measured
 
 Singles = NDArray[np.float32]
 TRUTH_SHARE = 0.5  # of training samples whose candidates hold the truth
+LONGEST_WRITTEN = 80  # tokens; 98 % of molecules are shorter
 QUERY_PEAKS = 32  # strongest peaks whose states ask
 
 
@@ -55,11 +56,9 @@ class Generator(nn.Module):
 
     def __init__(self, config: GeneratorConfig, dual: DualEncoder) -> None:
         super().__init__()
-        if dual.language is None:
-            raise ValueError("the encoders carry no language model")
         self.config = config
         self.dual = dual
-        language = dual.language
+        language = self.language
         width = language.config.width
         encoder = dual.config.encoder
         self.peak = nn.Linear(2 * encoder.latent + 1, width)
@@ -72,12 +71,18 @@ class Generator(nn.Module):
         dual.requires_grad_(False)
         language.decoder.requires_grad_(True)
 
+    @property
+    def language(self) -> SmilesModel:
+        """The SMILES model that the encoders carry."""
+        if self.dual.language is None:
+            raise ValueError("the encoders carry no language model")
+        return self.dual.language
+
     def train(self, mode: bool = True) -> "Generator":
         """Switch the mode; the encoders stay in evaluation."""
         super().train(mode)
         self.dual.eval()
-        if self.dual.language is not None:
-            self.dual.language.decoder.train(mode)
+        self.language.decoder.train(mode)
         return self
 
     def spectrum_states(self, peaks: PeakBatch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,7 +95,7 @@ class Generator(nn.Module):
         encoder = self.dual.spectrum
         parts: list[torch.Tensor] = [size.sqrt().unsqueeze(-1)]
         for kind in (0, 1):
-            bins, table = encoder.bins[kind], encoder.tables[kind]
+            bins, table = encoder.kinds()[kind]
             rows, weight = bins(mz, size, mask, peaks.precursor[:, 0])
             vectors = table.weight[rows] * (weight > 0).unsqueeze(-1)
             low, high = vectors.chunk(2, 1)  # each peak lies between two bins
@@ -112,7 +117,7 @@ class Generator(nn.Module):
         """
         states, hidden = self.spectrum_states(peaks)
         n, k, t = candidates.shape
-        language = self.dual.language
+        language = self.language
         if k:
             rows = candidates.reshape(n * k, t)
             known = (rows != PAD).any(1)
@@ -164,7 +169,7 @@ class GeneratorBatches:
         seed: int, rank: int, world: int,
     ) -> None:  # fmt: skip
         self.measured, self.pool, self.k = measured, pool, model.config.candidates
-        self.tokenizer = model.dual.language.tokenizer
+        self.tokenizer = model.language.tokenizer
         self.smiles = [canonical(text) for text in measured.smiles]
         spelled = np.array([self.tokenizer.encode(text) is not None for text in self.smiles])
         groups = np.arange(len(measured), dtype=np.int64)
@@ -184,10 +189,10 @@ class GeneratorBatches:
         for one in molecule:
             start, stop = int(self.pool.start[one]), int(self.pool.start[one + 1])
             rows = random.permutation(self.pool.rows[start:stop])[: self.k]
-            listed = [self.pool.smiles[row] for row in rows.tolist()]
+            listed = [self.pool.smiles[int(row)] for row in rows]
             if random.random() < TRUTH_SHARE:
                 listed = [*listed[: self.k - 1], self.smiles[one]]
-                listed = [listed[at] for at in random.permutation(len(listed)).tolist()]
+                listed = [listed[int(at)] for at in random.permutation(len(listed))]
             lists.append(listed)
         written = [self.tokenizer.encode(self.smiles[one]) or [] for one in molecule]
         return Prompts(
@@ -211,7 +216,7 @@ class GeneratorBatches:
 def generation(model: Generator, batch: Prompts) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
     """Return the loss of stage 2: the mean negative log-likelihood of the molecule's tokens."""
     memory, hidden = model.memory(batch.peaks, batch.candidates)
-    loss, hits = model.dual.language.written_loss(batch.written, memory, hidden)
+    loss, hits = model.language.written_loss(batch.written, memory, hidden)
     return loss, {"token": hits}
 
 
@@ -229,7 +234,11 @@ class Written:
 
 @torch.no_grad()
 def generate(
-    model: Generator, peaks: PeakBatch, candidates: Sequence[Sequence[str]], beams: int
+    model: Generator,
+    peaks: PeakBatch,
+    candidates: Sequence[Sequence[str]],
+    beams: int,
+    longest: int = LONGEST_WRITTEN,
 ) -> list[Written]:
     """Return what the generator writes for spectra and their candidates, best first.
 
@@ -238,14 +247,15 @@ def generate(
         peaks: n spectra.
         candidates: n lists of SMILES, best first; the first K are read.
         beams: texts for each spectrum.
+        longest: tokens of a text; longer ones end unfinished.
     """
-    language = model.dual.language
+    language = model.language
     device = model.peak.weight.device
     lists = [list(one[: model.config.candidates]) for one in candidates]
     tokens = candidate_tokens(lists, language.tokenizer).to(device)
     memory, hidden = model.memory(peaks.to(device), tokens)
     found: list[Written] = []
-    for texts in beam_search(language, memory, hidden, beams, language.config.longest):
+    for texts in beam_search(language, memory, hidden, beams, longest):
         read = [(canonical(text), score) for text, score in texts]
         kept: dict[str, float] = {}
         for text, score in read:

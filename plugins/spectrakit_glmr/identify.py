@@ -1,8 +1,8 @@
 """`spectrakit identify -m RUN`: the trained model itself answers, for those who have torch.
 
 Candidates are looked up by mass (``spectrakit.search.structure_search``) and put in order by the
-model's evidence, the fragmenter's and the mass error's, all in log-odds; a run of stage generator
-adds what its texts say.
+model's evidence, the fragmenter's and the mass error's, all in log-odds. A run of stage generator
+can add the likeness to what it writes; it does not by default, since that does not help.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,6 @@ from spectrakit_glmr.spectra import PRECURSOR, STEPS
 
 BATCH = 64
 MODEL_WEIGHT = 1.3  # log-odds per standard deviation of the model's score
-WRITTEN_WEIGHT = 0.2  # of the likeness to what was generated, on valid
 
 
 def run(job: Job, options: IdentifyOptions) -> Iterator[Hit]:
@@ -121,11 +120,11 @@ def _ranked(
     smiles = table.text["smiles"].take([candidate.row for candidate in candidates])
     bits, _ = fingerprints(smiles)
     said = MODEL_WEIGHT * standardised(model.molecules(bits, smiles) @ vector)
-    if writer is not None:
+    if writer is not None and options.written:
         best = np.argsort(-said, kind="stable").tolist()
         texts = [[smiles[at] for at in best]]
         written = generate(writer, peaks, texts, options.beams)[0]
-        said = said + WRITTEN_WEIGHT * standardised(likeness(model, written, bits))
+        said = said + options.written * standardised(likeness(model, written, bits))
     found: list[Candidate] = []
     for candidate, own in zip(candidates, said.tolist(), strict=True):
         without = -candidate.mass_penalty - candidate.adduct_cost

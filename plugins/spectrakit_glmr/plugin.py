@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spectrakit.plugin import Action, Plugin, option
+from spectrakit.train.distillation.options import STUDENTS, StudentOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class PretrainOptions:
     )
     # contrastive
     dimension: int = option(512, "Width of the embedding.", low=2)
-    latent: int = option(192, "Width of each table of peaks, losses and differences.", low=2)
+    latent: int = option(256, "Width of each table of peaks, losses and differences.", low=2)
     hidden: int = option(2048, "Pairs of projections that are multiplied.", low=1)
     members: int = option(1, "Heads that are averaged.", low=1)
     initial: str = option("directions", "How the tables begin.", choices=("directions", "random"))
@@ -47,7 +48,7 @@ class PretrainOptions:
         "frozen", "Whether the molecule encoder is trained.", choices=("frozen", "unfrozen")
     )
     regression: float = option(1.0, "Weight of the squared error of all bits.", low=0.0)
-    contrast: float = option(0.0, "Weight of InfoNCE.", low=0.0)
+    contrast: float = option(0.3, "Weight of InfoNCE.", low=0.0)
     negatives: int = option(8, "Molecules of the same mass in InfoNCE.", low=0)
     perturbed: bool = option(False, "Copies with permuted intensities as negatives, too.")
     fingerprint: float = option(0.0, "Weight of the bits' binary cross-entropy.", low=0.0)
@@ -73,7 +74,7 @@ class AdaptOptions:
     rate: float = option(1e-3, "Highest learning rate; take a tenth for full.", low=0.0)
     decay: float = option(0.0, "Weight decay.", low=0.0)
     average: float = option(0.99, "Decay of the moving average of the weights.", low=0.0, high=1.0)
-    contrast: float = option(0.1, "Weight of InfoNCE.", low=0.0)
+    contrast: float = option(0.3, "Weight of InfoNCE.", low=0.0)
     licences: tuple[str, ...] = option(
         (), "Learn only from spectra whose record states one of these licences; empty: all."
     )
@@ -87,13 +88,20 @@ class IdentifyOptions:
     precursor_tolerance: str = option("10ppm", "Of the candidates' masses.")
     top: int = option(10, "Hits of each spectrum.", low=1)
     fragments: bool = option(True, "Add the fragmenter's evidence.")
-    beams: int = option(4, "Texts a generator writes; only for a run of stage generator.", low=1)
+    written: float = option(
+        0.0, "Weight of likeness to what a generator writes; measured: it does not help.", low=0.0
+    )
+    beams: int = option(4, "Texts a generator writes for a spectrum.", low=1)
 
 
 @dataclass(frozen=True, slots=True)
-class DistillOptions:
-    """What `distill` can be told."""
+class DistillOptions(StudentOptions):
+    """What `distill` can be told; options of a student and its training are for smaller ones."""
 
+    student: str = option(
+        "same", "The encoders themselves, or a smaller network that they teach.",
+        choices=("same", *STUDENTS),
+    )  # fmt: skip
     name: str = option("glmr", "Name of the bundle.")
     version: str = option("1.0", "Version of the bundle.")
     licence: str = option("", "Licence of the bundle: that of the data allows it or not.")

@@ -153,7 +153,7 @@ def joined(peaks: PeakLists, owner: Rows, n: int) -> PeakLists:
     keep = rank < MAX_PEAKS
     counts = np.bincount(whose[keep], minlength=n)
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return PeakLists(indptr, centre[keep], total[keep])
+    return PeakLists(indptr, centre[keep], np.asarray(total[keep], np.float64))
 
 
 def measured(dataset: Dataset, licences: Sequence[str] = ()) -> Measured:

@@ -13,7 +13,8 @@ spread in the decomposition, so that rare ones take no directions from the other
 Directions and bins are cut from the fitted basis as it stands, without a look at the spectra:
 96 directions of bins that 16 molecules show rank as well as 192 of 8. Inner products do not
 change when both sides are turned, so they are turned at random: then no direction stands out,
-and the directions of bins bear 4 bits (the other tables do not).
+and the directions of bins bear 4 bits. Rows and molecules bear 8; the output, large weights of
+both signs that cancel, needs 16.
 
 Source: reduced-rank ridge regression, Mukherjee and Zhu 2011 (doi:10.1002/sam.10138); rotation
 before rounding, Chee et al. 2023 (arXiv:2307.13304).
@@ -44,9 +45,9 @@ _RAREST = 1e-3  # spread of a bit that no molecule, or every one, shows
 class Table:
     """A float32 matrix as ``values * scale``: whole numbers with a scale for each row."""
 
-    values: NDArray[Any]  # float32 or int8
+    values: NDArray[Any]  # float32, int8 or int16
     scale: Singles  # (n, 1), or (1, 1) of float32 values
-    bits: int = 32  # of a value; 8 or 4 where they are whole numbers
+    bits: int = 32  # of a value; 16, 8 or 4 where they are whole numbers
 
     @property
     def dense(self) -> Singles:
@@ -147,7 +148,7 @@ def compact(
             tuple(basis.columns for basis in half.basis),
             tuple(_table(one, 4 if whole else 32) for one in directions),
             tuple(_table(rows, 8 if whole else 32) for rows in half.rows),
-            _table(np.concatenate(output, axis=1), 8 if whole else 32),
+            _table(np.concatenate(output, axis=1), 16 if whole else 32),
         )
     return Compact(model.kept, model.bounds, _table(outward, 8 if whole else 32), parts)
 
@@ -196,7 +197,8 @@ def _table(matrix: Singles, bits: int) -> Table:
         return Table(np.ascontiguousarray(matrix, np.float32), np.ones((1, 1), np.float32))
     top = 2 ** (bits - 1) - 1
     scale = np.abs(matrix).max(axis=1, keepdims=True, initial=0.0) / top
-    values = np.round(matrix / np.where(scale > 0, scale, 1)).astype(np.int8)
+    kind = np.int8 if bits <= 8 else np.int16
+    values = np.round(matrix / np.where(scale > 0, scale, 1)).astype(kind)
     return Table(values, scale.astype(np.float32), bits)
 
 

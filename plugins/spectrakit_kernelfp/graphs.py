@@ -71,7 +71,7 @@ class _Graph:
         """Return a float32 matrix; whole numbers are scaled when the session opens."""
         if table.bits == 32:
             return self.constant(table.dense)
-        values = self.constant(table.values) if table.bits == 8 else self.nibbles(table.values)
+        values = self.nibbles(table.values) if table.bits == 4 else self.constant(table.values)
         return self.add("Mul", self.cast(values, _FLOAT), table.scale)
 
     def nibbles(self, values: Any) -> str:

@@ -27,12 +27,15 @@ class Case:
     weight: float = 1.0  # such that every molecule counts alike
 
 
-def fit_weights(cases: Sequence[Case], penalty: float = 1e-3) -> FloatArray:
+def fit_weights(
+    cases: Sequence[Case], penalty: float = 1e-3, fixed: Mapping[int, float] | None = None
+) -> FloatArray:
     """Return (f,) weights that make the true candidates likeliest.
 
     Args:
         cases: those without a truth, or with one candidate only, teach nothing and are left out.
         penalty: weight of the squared weights against the mean negative log-likelihood.
+        fixed: column to a weight that is known and not fitted.
 
     Raises:
         ValueError: no case has a truth and a rival.
@@ -48,9 +51,13 @@ def fit_weights(cases: Sequence[Case], penalty: float = 1e-3) -> FloatArray:
     true_rows = starts + np.array([case.truth for case in used])
     share = np.array([case.weight for case in used])
     share /= share.sum()
+    known = dict(fixed or {})
+    free = [column for column in range(features.shape[1]) if column not in known]
+    told = features[:, list(known)] @ np.array(list(known.values()), np.float64)
+    features = features[:, free]
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
-        merit = features @ weights
+        merit = told + features @ weights
         top = np.maximum.reduceat(merit, starts)
         exponent = np.exp(merit - np.repeat(top, sizes))
         total = np.add.reduceat(exponent, starts)
@@ -58,7 +65,10 @@ def fit_weights(cases: Sequence[Case], penalty: float = 1e-3) -> FloatArray:
         p = exponent * np.repeat(share / total, sizes)
         return float(value), features.T @ p - features[true_rows].T @ share + 2 * penalty * weights
 
-    return minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
+    found = np.zeros(len(free) + len(known))
+    found[free] = minimize(loss, np.zeros(len(free)), jac=True, method="L-BFGS-B").x
+    found[list(known)] = list(known.values())
+    return found
 
 
 def fit_none(merits: Sequence[FloatArray], cases: Sequence[Case]) -> NoneOfThem:

@@ -51,16 +51,17 @@ from spectrakit.train.distillation.options import StudentOptions
 from spectrakit.train.distillation.views import join, peaks_of, precursor_of
 from spectrakit.train.distillation.writing import Card, write_student
 
-ROWS = {  # name -> weights of the losses; the truth has a part in all
+ROWS = {  # name -> weights of the losses; the truth has a part in all but one
     "none": {},
+    "match": {"match": 1.0},
+    "match without the truth": {"match": 1.0, "task": 0.0},
+    "kl": {"kl": 0.7},
     "hint": {"hint": 1.0},
     "vid": {"vid": 1.0},
-    "kl": {"kl": 0.7},
     "flow": {"flow": 0.3},
     "flow+kl": {"flow": 0.3, "kl": 0.7},
-    "match": {"match": 1.0},
     "all": {"hint": 1.0, "vid": 1.0, "kl": 0.7, "flow": 0.3, "match": 1.0},
-    "match, teacher not held out": {"match": 1.0},
+    "match of a teacher not held out": {"match": 1.0},
 }
 HEAD = (
     "| losses | Recall@1 (95 % interval) | MRR | swapped | share of teacher margin | CPU s |\n"
@@ -68,6 +69,7 @@ HEAD = (
 )
 OFF = dict.fromkeys(("match", "hint", "vid", "kl", "flow"), 0.0)
 TIMED = 200  # spectra
+CARD = Card("kernelfp-network", "1", "kernelfp", "1", "Student of kernelfp.")
 
 
 @contextmanager
@@ -188,12 +190,9 @@ def show(name, found, split, rest=""):
     own, swapped = found
     r1, low, high, _, mrr = summary(own)
     control = (swapped == 1).mean()
-    whole = (split.teacher[0] == 1).mean() - (split.teacher[1] == 1).mean()
-    share = (r1 - control) / whole
-    random = np.random.default_rng(0)
-    draws = random.integers(0, len(own), (1000, len(own)))
-    gain = (own == 1).astype(float) - (swapped == 1)
-    teacher = (split.teacher[0] == 1).astype(float) - (split.teacher[1] == 1)
+    draws = np.random.default_rng(0).integers(0, len(own), (1000, len(own)))
+    gain, teacher = [(a == 1) * 1.0 - (b == 1) for a, b in (found, split.teacher)]
+    share = gain.mean() / teacher.mean()
     ends = np.quantile(gain[draws].mean(axis=1) / teacher[draws].mean(axis=1), [0.025, 0.975])
     print(
         f"| {name} | {r1:.3f} ({low:.3f} to {high:.3f}) | {mrr:.3f} | {control:.3f} | "
@@ -205,10 +204,9 @@ def show(name, found, split, rest=""):
 def kept(path, make):
     """Return what was made before, or make it and keep it: a benchmark that was stopped goes on."""
     if not path.exists():
-        made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
-            part.write_bytes(pickle.dumps(made))
+            part.write_bytes(pickle.dumps(make()))
     return pickle.loads(path.read_bytes())
 
 
@@ -233,14 +231,20 @@ def export(row, student, lesson, model, options, split, folder):
         make_job(folder, [], []), student, lesson.directions, lesson.train, lesson.lists,
         [KernelTeacher(model)], options, CARD,
     )  # fmt: skip
-    bundle = Bundle(path)
-    scorer = LearnedScorer(bundle)
+    scorer = LearnedScorer(Bundle(path))
     show(f"{row}, as a bundle", as_bundle(split, scorer), split, "|")
-    slow, fast = latency(split, model, scorer)
-    sizes = {name: round(one["bytes"] / 1e6, 1) for name, one in bundle.files.items()}
-    print(f"\nms per spectrum: teacher {slow:.1f}, student {fast:.2f}: {slow / fast:.1f} x lower; "
-          f"MB: {sizes}", flush=True)  # fmt: skip
+    print(timed(split, model, scorer), flush=True)
     return scorer
+
+
+def timed(split, model, scorer):
+    """Return a sentence on latency and size."""
+    slow, fast = latency(split, model, scorer)
+    size = sum(one["bytes"] for one in scorer.bundle.files.values()) / 1e6
+    return (
+        f"\nms per spectrum: teacher {slow:.1f}, {scorer.label} {fast:.2f}: "
+        f"{slow / fast:.1f} x lower; {size:.1f} MB\n"
+    )
 
 
 def main():
@@ -248,36 +252,39 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--rows", default=",".join(ROWS), help="rows of the table")
-    parser.add_argument("--student", default="bag")
     parser.add_argument("--bundle", default="", help="row that is exported, timed and weighed")
     parser.add_argument("--test", action="store_true", help="report that row on test as well")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="other bundles")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     work = asked.work
-    base = StudentOptions(student=asked.student, steps=asked.steps, every=max(1, asked.steps // 4))
+    base = StudentOptions(steps=asked.steps, every=max(1, asked.steps // 4))
     model = kept(work / "teacher.pkl", fitted)
     split = kept(work / "valid.pkl", lambda: Split("valid", model, base.max_peaks))
     print(
         f"massbank_valid.msp.gz, candidates_valid_mass.csv.gz, n = {len(split.unknowns)} molecules;"
-        f" trained on {len(model.keys)} molecules; {asked.student} student, "
+        f" trained on {len(model.keys)} molecules; bag student, "
         f"{asked.steps} steps of {base.batch}\n{HEAD}"
     )
     show("*teacher*: kernelfp", split.teacher, split, "|")
+    for path in asked.beside:
+        scorer = LearnedScorer(Bundle(path))
+        show(f"{scorer.label}, as a bundle", as_bundle(split, scorer), split, "|")
+        print(timed(split, model, scorer), flush=True)
     students, lesson = {}, None
     for name in [row for row in ROWS if row in asked.rows.split(",")]:
         options = replace(base, **{**OFF, **ROWS[name]})
         held_out = "not held out" not in name
         make = partial(lesson_of, model, base, held_out, work / "lesson")
-        lesson = kept(work / f"lesson-{asked.student}-{held_out}.pkl", make)
+        lesson = kept(work / f"lesson-bag-{held_out}.pkl", make)
         start = time.process_time()
-        job = make_job(work / f"{asked.student}-{asked.steps}-{name.replace(' ', '-')}", [], [])
+        job = make_job(work / f"bag-{asked.steps}-{name.replace(' ', '-')}", [], [])
         students[name] = learn(job, lesson, options, CARD)
         cost = f"{time.process_time() - start:.0f} |"
         show(name, in_torch(split, lesson, students[name]), split, cost)
-        if name != asked.bundle:
-            continue
-        scorer = export(name, students[name], lesson, model, options, split, work / "bundle")
+        if name == asked.bundle:
+            scorer = export(name, students[name], lesson, model, options, split, work / "bundle")
     if asked.test:
         final = Split("test", model, base.max_peaks)
         print(f"\nmassbank_test.msp.gz, candidates_test_mass.csv.gz, n = {len(final.unknowns)} "
@@ -287,8 +294,6 @@ def main():
             show("none", in_torch(final, lesson, students["none"]), final, "|")
         show(f"{asked.bundle}, as a bundle", as_bundle(final, scorer), final, "|")
 
-
-CARD = Card("kernelfp-network", "1", "kernelfp", "1", "Student of kernelfp.")
 
 if __name__ == "__main__":
     main()

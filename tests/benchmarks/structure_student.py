@@ -31,7 +31,7 @@ from spectrakit.search.learned import LearnedScorer
 from spectrakit.spectrum import Axis, Modality, Spectrum
 
 SAME_PPM = 20.0  # precursors nearer than this are one
-N_TIMED = 200
+N_TIMED = 60
 
 
 def one_list(measured, polarity):

@@ -88,3 +88,10 @@ def test_student_of_a_student_resumed_or_not(cli, store, tmp_path):
     refused = cli(*words, *settings(**SMALL, teachers=half))
     assert refused.exit_code == 4, refused.stderr
     assert "has no 'encode_spectrum'" in refused.stderr
+
+
+def test_no_loss_at_all_is_said(cli, store, tmp_path):
+    words = ("pretrain", "-m", "distiltoy", store, "-o", tmp_path / "run", "--device", "cpu")
+    result = cli(*words, *settings(**SMALL, task=0, match=1))
+    assert result.exit_code == 2, result.stderr
+    assert "no loss is on" in result.stderr

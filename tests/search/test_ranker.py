@@ -71,6 +71,9 @@ def test_the_fit_finds_the_weights_that_drew_the_truth():
     weights = np.array([1.5, -0.7, 0.0])
     found = fit_weights(drawn_cases(weights), penalty=0.0)
     np.testing.assert_allclose(found, weights, atol=0.12)
+    held = fit_weights(drawn_cases(weights), penalty=0.0, fixed={1: -0.7})
+    assert held[1] == -0.7
+    np.testing.assert_allclose(held, weights, atol=0.12)
     with pytest.raises(ValueError, match="rival"):
         fit_weights([Case(np.ones((1, 2)), 0, 3), Case(np.ones((3, 2)), -1, 3)])
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrakit.errors import MismatchError
+from spectrakit.errors import MismatchError, UsageError
 from spectrakit.plugin import Job
 from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.train.checkpoint import Maker
@@ -101,7 +101,14 @@ def prepare(job: Job, teachers: Sequence[Teacher], options: StudentOptions) -> L
 
     Raises:
         MismatchError: nothing to learn from.
+        UsageError: no loss is on.
     """
+    taught = teachers and (options.weights.of_features or options.weights.of_bits)
+    if not options.task and not taught:
+        raise UsageError(
+            "no loss is on: there is no teacher to learn from, and task=0.",
+            hint="Set -s task=1, or one of match, kl, hint, vid, flow where there is a teacher.",
+        )
     train = gather(job.train, max_peaks=options.max_peaks, alone=options.alone, seed=job.seed)
     if not len(train):
         raise MismatchError(

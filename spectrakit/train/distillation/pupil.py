@@ -68,7 +68,8 @@ class Pupil(nn.Module):
         embedding = self.student(batch.mz, batch.intensity, mask, batch.precursor).float()
         flat = embedding.flatten(1)
         found: dict[str, torch.Tensor] = {}
-        logits = self.bits(flat).float()
+        wants_bits = self.weights.task or (self.weights.kl and batch.bits.shape[1])
+        logits = self.bits(flat).float() if wants_bits else flat
         if self.weights.task:
             found["bits"] = bits_loss(logits, batch.truth, self.prior).mean()
             found["cosine"] = cosine_loss(embedding, batch.aim).mean()

@@ -113,8 +113,9 @@ def _joined(
 def gather(dataset: Iterable[Spectrum], *, max_peaks: int, alone: int, seed: int = 0) -> Views:
     """Return the views of a dataset's molecules.
 
-    Spectra without a structure, a polarity or a peak are left out. A precursor that is missing,
-    or more than 20 ppm from the one that the molecule and its adduct have, is replaced by that.
+    MS1 spectra and those without a structure, a polarity or a peak are left out. A precursor that
+    is missing, or more than 20 ppm from the one that the molecule and its adduct have, is replaced
+    by that.
 
     Args:
         dataset: spectra with molecules.
@@ -128,6 +129,8 @@ def gather(dataset: Iterable[Spectrum], *, max_peaks: int, alone: int, seed: int
     masses: dict[str, float] = {}
     for one in dataset:
         if one.molecule is None or not one.molecule.smiles or not one.polarity or not len(one):
+            continue
+        if one.ms_level == 1:
             continue
         key = one.molecule.inchikey[:14] or one.molecule.smiles
         if key not in smiles:

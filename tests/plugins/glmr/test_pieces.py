@@ -5,9 +5,10 @@ import pytest
 import scipy.sparse as sp
 import torch
 from spectrakit_glmr.basis import fit_basis, principal, standardised
-from spectrakit_glmr.encoder import EncoderConfig, SpectrumEncoder
+from spectrakit_glmr.encoder import EncoderConfig, Int8Table, SpectrumEncoder
 from spectrakit_glmr.features import BIN, KINDS, N_BINS, BinFeatures, masses, split
 from spectrakit_glmr.language import LanguageConfig, SmilesModel, beam_search
+from spectrakit_glmr.lists import fit_weight
 from spectrakit_glmr.smiles import (
     BEGIN,
     END,
@@ -127,6 +128,20 @@ def test_standardised_scores_of_a_flat_list_say_nothing():
     np.testing.assert_allclose(standardised(np.array([0.0, 2.0], np.float32)), [-1, 1])
 
 
+def test_the_weight_makes_the_truths_likeliest():
+    rng = np.random.default_rng(0)
+    lists = [np.r_[rng.normal(1.0), rng.normal(size=9)] for _ in range(200)]
+
+    def likelihood(weight):
+        return sum(weight * one[0] - np.log(np.exp(weight * one).sum()) for one in lists)
+
+    weight, metrics = fit_weight(lists)
+    grid = np.linspace(0.05, 3, 600)
+    assert weight == pytest.approx(grid[np.argmax([likelihood(w) for w in grid])], abs=0.01)
+    assert metrics[0]["value"] == np.mean([(one >= one[0]).sum() == 1 for one in lists])
+    assert fit_weight([]) == (1.3, ())
+
+
 def tiny_encoder(**sizes):
     torch.manual_seed(0)
     config = EncoderConfig(
@@ -163,6 +178,14 @@ def test_a_bag_is_the_weighted_sum_that_the_export_takes(monkeypatch):
     bag = model(*given)
     monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
     np.testing.assert_allclose(model(*given).detach(), bag.detach(), atol=1e-5)
+
+
+def test_an_int8_table_is_within_half_a_unit():
+    weight = torch.randn(5, 7) * torch.logspace(-3, 2, 5).unsqueeze(1)
+    table = Int8Table(weight)
+    rows = torch.tensor([[0, 4], [2, 2]])
+    assert ((table(rows) - weight[rows]).abs() <= 0.5001 * table.unit[rows]).all()
+    assert not Int8Table(torch.zeros(2, 3))(torch.tensor([[1]])).any()
 
 
 def test_bins_without_a_row_weigh_nothing():

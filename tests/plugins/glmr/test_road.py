@@ -31,12 +31,19 @@ def last(run, name):
     return [row[name] for row in rows if name in row]
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """A folder for what several tests only read."""
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.fixture
-def trained(tiny, tmp_path):
-    """A run of stage contrastive, with both losses."""
-    result = tiny("pretrain", tmp_path / "run", "steps=40", "contrast=0.1", "rate=0.01")
-    assert result.exit_code == 0, result.stderr
-    return tmp_path / "run"
+def trained(tiny, shelf):
+    """A run of stage contrastive, with both losses; trained by the first test that asks."""
+    if not (shelf / "run").exists():
+        result = tiny("pretrain", shelf / "run", "steps=40", "contrast=0.1", "rate=0.01")
+        assert result.exit_code == 0, result.stderr
+    return shelf / "run"
 
 
 def test_stage_contrastive_tells_held_out_molecules_apart(trained):
@@ -59,7 +66,7 @@ def test_the_stages_follow_each_other_and_the_generator_answers(tiny, cli, store
         np.testing.assert_array_equal(generator.dual.spectrum.state_dict()[name], value)
     (tmp_path / "list.smi").write_text("c1ccc(cc1)CN one\nCc1ccccc1N two\n")
     found = cli("identify", store, "-m", runs[2], "--structures", tmp_path / "list.smi",
-                "-s", "beams=2", "--where", "native_id=2/1")  # fmt: skip
+                "-s", "beams=2", "-s", "written=0.2", "--where", "native_id=2/1")  # fmt: skip
     assert found.exit_code == 0, found.stderr
     wrong = tiny("pretrain", tmp_path / "wrong", "stage=generator", model=runs[0])
     assert wrong.exit_code == 4
@@ -114,6 +121,14 @@ def test_the_bundle_gives_what_the_model_gives(trained, tiny, tmp_path, store):
     np.testing.assert_allclose(found[:, 0], encoded, atol=1e-4 * np.ptp(encoded))
     evidence = scorer.evidence(vectors[0], found[:2])
     assert (np.argsort(evidence) == np.argsort(encoded[:2] @ expected[0])).all()
+
+
+def test_a_smaller_student_is_taught(trained, tiny, tmp_path):
+    result = tiny("distill", tmp_path / "s", "student=bag", "steps=6", "width=16", "bag_width=8",
+                  "dimension=8", "every=3", "bits=64", "int8_loss=-1", model=trained)  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    bundle = Bundle(tmp_path / "s" / "student" / "glmr@1.0")
+    assert LearnedScorer(bundle).molecules(["CCO"]).shape[0] == 1
 
 
 def test_identify_ranks_the_right_structure_of_a_list(trained, cli, store, tmp_path):

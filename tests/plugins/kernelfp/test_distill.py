@@ -189,6 +189,7 @@ def test_distill_writes_a_bundle_that_ranks(store, molecules, cli, fitted, tmp_p
     assert {one["role"] for one in told.data} == {"pretrain train", "distill train"}
     metrics = {one["name"]: one["value"] for one in told.metrics}
     assert metrics["mrr"] == pytest.approx(metrics["teacher_mrr"], abs=0.1), metrics
+    assert metrics["int8_loss"] <= 0.02
     key = "c1ccccc1.3.N"
     one = spectra[key, 1][0]
     asked = Spectrum(Modality.MSMS, Axis(one.mz, "m/z"), one.intensity, polarity=1,
