@@ -85,7 +85,8 @@ def read_embeddings(path: Path, *, verify: bool = False) -> EmbeddingIndex:
     Raises:
         InputError: it is damaged or of a later version.
     """
-    arrays, about = open_arrays(path)
+    mapped, about = open_arrays(path)
+    arrays = {name: np.asarray(array) for name, array in mapped.items()}  # memmap slices slowly
     hint = "Embed the library again with `spectrakit library embed`."
     if about.get("format") != FORMAT or about.get("version") != FORMAT_VERSION:
         raise InputError(
