@@ -85,8 +85,8 @@ def read_embeddings(path: Path, *, verify: bool = False) -> EmbeddingIndex:
     Raises:
         InputError: it is damaged or of a later version.
     """
-    arrays, about = open_arrays(path)
     hint = "Embed the library again with `spectrakit library embed`."
+    arrays, about = open_arrays(path, hint=hint)
     if about.get("format") != FORMAT or about.get("version") != FORMAT_VERSION:
         raise InputError(
             f"{path}: {about.get('format') or 'no embeddings'}, version {about.get('version')}; "
