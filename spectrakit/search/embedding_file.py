@@ -86,7 +86,8 @@ def read_embeddings(path: Path, *, verify: bool = False) -> EmbeddingIndex:
         InputError: it is damaged or of a later version.
     """
     hint = "Embed the library again with `spectrakit library embed`."
-    arrays, about = open_arrays(path, hint=hint)
+    mapped, about = open_arrays(path, hint=hint)
+    arrays = {name: np.asarray(array) for name, array in mapped.items()}  # memmap slices slowly
     if about.get("format") != FORMAT or about.get("version") != FORMAT_VERSION:
         raise InputError(
             f"{path}: {about.get('format') or 'no embeddings'}, version {about.get('version')}; "

@@ -28,6 +28,7 @@ from spectrakit.search.unit_vectors import (
     Singles,
     held,
     leading_directions,
+    listed_products,
     pair_products,
     scale_of,
     turned,
@@ -36,9 +37,10 @@ from spectrakit.search.unit_vectors import (
 CELLS_ABOVE = 100_000  # vectors of one polarity; with fewer all are compared
 ROUGH = 128  # directions that cells are searched by
 ROUGH_TIMES, ROUGH_MORE = 2, 30  # vectors kept for the exact comparison: 2 top + 30
+WHOLE_MORE = 5  # top + 5 where the directions are as many as the numbers
 ARRAYS = ("vectors", "row", "place", "block_start", "directions", "rough")
 CELL_ARRAYS = ("start", "mean", "spread")
-_PAIRS = 1 << 16  # pairs of vectors multiplied at once
+_PAIRS = 1 << 12  # pairs of vectors multiplied at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +176,14 @@ class EmbeddingIndex:
     def _twice(self, cells: Cells, inside: slice, asked: Held, top: int, reach: float) -> Found:
         """Look along the leading directions, then compare the best few in all."""
         vectors = self.vectors[inside]
+        turned_only = vectors.shape[1] == len(self.directions)  # coarse, and nothing left out
+        kept = top + WHOLE_MORE if turned_only else ROUGH_TIMES * top + ROUGH_MORE
+        kept = min(kept, len(vectors))
         first = look_in_cells(
-            cells,
-            self.rough[inside],
-            turned(asked, self.directions),
-            ROUGH_TIMES * top + ROUGH_MORE,
-            reach,
+            cells, self.rough[inside], turned(asked, self.directions), kept, reach
         )
-        product = np.empty(len(first.query))
-        for start in range(0, len(product), _PAIRS):
-            part = slice(start, start + _PAIRS)
-            product[part] = pair_products(asked[first.query[part]], vectors[first.place[part]])
+        place = first.place.reshape(len(asked), kept)
+        product = listed_products(asked, vectors, place).ravel()
         return best_of([Found(first.query, first.place, product)], top)
 
     def cosines(self, vectors: NDArray[np.floating[Any]], query: Rows, row: Rows) -> Singles:
@@ -194,7 +193,7 @@ class EmbeddingIndex:
             MismatchError: the queries have another dimension.
         """
         asked = self._held(vectors)
-        found = np.empty(len(query))
+        found = np.empty(len(query), np.int32)
         for start in range(0, len(query), _PAIRS):
             part = slice(start, start + _PAIRS)
             place = self.place[row[part]]
@@ -203,7 +202,7 @@ class EmbeddingIndex:
             found[part] = pair_products(asked[query[part]], self.vectors[place])
         return self._cosine(found)
 
-    def _cosine(self, product: NDArray[np.floating[Any]]) -> Singles:
+    def _cosine(self, product: NDArray[Any]) -> Singles:
         return (product / scale_of(self.vectors.shape[1], FINE) ** 2).astype(np.float32)
 
     def _held(self, vectors: NDArray[np.floating[Any]]) -> Held:

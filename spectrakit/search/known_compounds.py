@@ -16,6 +16,8 @@ from spectrakit.search.structure_search import StructureSearch
 from spectrakit.spectrum import Tolerance
 
 MODE = "reference"
+RECOGNISED = 0.75  # cosine from which a compound is one that the model knows: of queries held out
+# two thirds reach it with their own compound, an eighth of the unknown ones with any other
 
 
 class KnownCompounds:
@@ -37,10 +39,13 @@ class KnownCompounds:
         found: list[list[Evidence]] = []
         unit = unit_vectors(vectors)
         for query, vector, candidates in zip(batch, unit, self._by_mass.search(batch), strict=True):
-            if not candidates:
+            features = reference_features(query, vector, candidates, self.references)
+            near = np.flatnonzero(features["embedding"] >= RECOGNISED).tolist()
+            if not near:
                 found.append([])
                 continue
-            features = reference_features(query, vector, candidates, self.references)
+            candidates = [candidates[at] for at in near]
+            features = {name: values[near] for name, values in features.items()}
             merits = self.ranker.references(features)
             n_peaks = len(query.spectrum)
             none = np.full(len(merits), self.ranker.none_of_references.merit(n_peaks))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from spectrakit.search.cells import Cells, Rows
 from spectrakit.search.unit_vectors import FINE, Held, Singles, products
-from spectrakit.spectrum import FloatArray
 
 QUERIES = 16384  # searched together in cells: the larger, the fuller the matrix products
 _TILE = 16384  # vectors compared at once when all are
@@ -22,11 +21,11 @@ _TILE_QUERIES = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Vectors found: ``query`` and ``place`` (k,) int64, ``product`` (k,) whole, as floats."""
+    """Vectors found: ``query`` and ``place`` (k,) int64, ``product`` (k,) whole numbers."""
 
     query: Rows
     place: Rows
-    product: FloatArray | Singles
+    product: NDArray[Any]
 
 
 def compare_all(vectors: Held, queries: Held, top: int) -> Found:
@@ -143,11 +142,18 @@ def join(parts: list[Found]) -> Found:
 def best_of(parts: list[Found], top: int) -> Found:
     """Return the ``top`` best of each query, sorted by query, product falling, place."""
     found = join(parts)
-    worse = FINE**2 - found.product.astype(np.int64)  # 0 to 2^31
-    order = np.lexsort((found.place, (found.query << 32) + worse))
+    key = (found.query << 32) + (FINE**2 - found.product.astype(np.int64))  # 0 to 2^31
+    order = np.argsort(key)
+    ordered = key[order]
+    tied = np.zeros(len(key) + 1, np.bool_)
+    tied[1:-1] = ordered[1:] == ordered[:-1]
+    slots = np.flatnonzero(tied[1:] | tied[:-1])  # by place; sorting all by it takes thrice as long
+    those = order[slots]
+    order[slots] = those[np.lexsort((found.place[those], ordered[slots]))]
     query = found.query[order]
-    keep = np.arange(len(query)) - np.searchsorted(query, query, side="left") < top
-    order = order[keep]
+    count = np.bincount(query)
+    first = (np.cumsum(count) - count)[query]
+    order = order[np.arange(len(query)) - first < top]
     return Found(found.query[order], found.place[order], found.product[order])
 
 

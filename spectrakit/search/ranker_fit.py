@@ -71,19 +71,24 @@ def fit_weights(
     return found
 
 
-def fit_none(merits: Sequence[FloatArray], cases: Sequence[Case]) -> NoneOfThem:
-    """Return the merit of "none of the candidates"; about half of the cases should have a truth."""
-    sums = np.array([_log_sum(merit) for merit in merits])
+def fit_none(merits: Sequence[FloatArray], cases: Sequence[Case]) -> tuple[float, NoneOfThem]:
+    """Return by what merits are to be multiplied, and the merit of "none of the candidates".
+
+    Weights fitted where every truth is listed trust too much where some are not: lists without
+    the truth show how well a wrong candidate can look. About half of the cases should be such.
+    """
     own = np.array(
         [m[c.truth] if c.truth >= 0 else 0.0 for m, c in zip(merits, cases, strict=True)]
     )
     known, peaks, share = _columns(cases)
 
     def loss(x: FloatArray) -> float:
-        none = x[0] + x[1] * peaks
-        return float(share @ (np.logaddexp(sums, none) - np.where(known, own, none)))
+        scale, none = np.exp(x[0]), x[1] + x[2] * peaks
+        sums = np.array([_log_sum(scale * merit) for merit in merits])
+        return float(share @ (np.logaddexp(sums, none) - np.where(known, scale * own, none)))
 
-    return NoneOfThem(*_minimised(loss, [1.0, 0.0]))
+    log_scale, base, slope = _minimised(loss, [0.0, 1.0, 0.0])
+    return float(np.exp(log_scale)), NoneOfThem(base, slope)
 
 
 def fit_presence(merits: Sequence[FloatArray], cases: Sequence[Case]) -> Presence:

@@ -3,9 +3,9 @@
 A unit vector is held as int16 of a norm that is at most a power of two. Every partial sum of an
 inner product of two such vectors is then a whole number below the product of the norms
 (Cauchy-Schwarz): 2^24 for ``COARSE`` ones, which float32 holds exactly, and 2^30 for ``FINE``
-ones, which float64 does. A matrix product gives the same bits for every batch size, blocking and
-BLAS library, and no answer depends on the batch it was asked in. Coarse cosines err by 1e-4,
-which is enough to search with; fine ones by 1e-5, which is enough to rank.
+ones, which int32 and float64 do. A matrix product gives the same bits for every batch size,
+blocking and BLAS library, and no answer depends on the batch it was asked in. Coarse cosines err
+by 1e-4, which is enough to search with; fine ones by 1e-5, which is enough to rank.
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ Held = NDArray[np.int16]
 COARSE = 1 << 12  # norm; products are exact in float32
 FINE = 1 << 15  # norm; products are exact in float64
 _ROUNDS = 4096  # rows converted at once
+_LISTS = 64  # lists compared at once: they stay in the cache
 _SHORT = 1e-12
 _SAMPLE = 50_000  # vectors that directions are computed from
 _SLACK = 0.999  # rounded directions may make a vector this much longer
@@ -58,9 +59,19 @@ def products(left: NDArray[np.floating[Any]], right: Held) -> NDArray[Any]:
     return left @ right.astype(left.dtype).T
 
 
-def pair_products(left: Held, right: Held) -> NDArray[np.float64]:
+def pair_products(left: Held, right: Held) -> NDArray[np.int32]:
     """Return (k,) inner products of the rows of two (k, d) arrays of held vectors."""
-    return np.einsum("ij,ij->i", left.astype(np.float64), right.astype(np.float64))
+    return np.einsum("ij,ij->i", left.astype(np.int32), right.astype(np.int32))
+
+
+def listed_products(left: Held, right: Held, place: NDArray[Any]) -> NDArray[np.int32]:
+    """Return the (m, k) inner products of (m, d) held vectors, each with those at its (m, k)."""
+    found = np.empty(place.shape, np.int32)
+    for start in range(0, len(left), _LISTS):
+        part = slice(start, start + _LISTS)
+        listed, own = right[place[part]].astype(np.int32), left[part].astype(np.int32)
+        found[part] = np.einsum("mkd,md->mk", listed, own)
+    return found
 
 
 def leading_directions(vectors: Held, n_directions: int, *, seed: int = 0) -> Held:

@@ -30,7 +30,7 @@ from spectrakit.search.embedding_file import open_embeddings, write_embeddings
 from spectrakit.search.embedding_index import EmbeddingIndex
 
 TOP, WANTED, JUDGED = 10, 0.95, 2000
-REACHES = (0.06, 0.07, 0.08, 0.09, 0.095, 0.1, 0.105, 0.11, 0.12, 0.13, 0.14, 0.16, 0.2)
+REACHES = (0.08, 0.085, 0.09, 0.095, 0.1, 0.11, 0.12, 0.13, 0.14, 0.145, 0.15, 0.16, 0.18, 0.2)
 PROBES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 

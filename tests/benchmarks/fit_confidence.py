@@ -19,13 +19,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from _massbank import Records, build_library, read_records
 from _protocol import tuning_task
+from library_ranker import by_query, explained
 from scipy.optimize import minimize
 
+from spectrakit.bundle import Bundle
+from spectrakit.bundle.models import find_shipped
 from spectrakit.search.confidence import CALIBRATIONS, Calibration, merits, share_out
 from spectrakit.search.evidence import rank_compounds
 from spectrakit.search.index import SearchMode, SearchSettings
 from spectrakit.search.prepared import DEFAULT_TOLERANCE, prepare_queries
 from spectrakit.search.prevalence import LIBRARY_SHARE, adapted, odds_factor
+from spectrakit.search.ranker import Ranker
 
 
 def is_known(molecules):
@@ -52,6 +56,9 @@ class Trial:
         self.molecule = queries.molecule
         self.counted = self._has_wrong(index, prepared, keys)
         keep = self.counted[compounds.query]
+        self.explained = np.full(int(keep.sum()), np.nan)
+        if mode is SearchMode.PRECURSOR:
+            self.explained = explained(index, library, queries, compounds)[keep]
         self.query = compounds.query[keep]
         self.evidence = compounds.evidence[keep]
         match = compounds.match[keep]
@@ -116,7 +123,7 @@ def table(trial, top_probability, label):
         )
 
 
-def table_fitted(trial, p):
+def table_fitted(trial, p, label):
     """Print the same where the odds are fitted to runs of other shares (search/prevalence.py)."""
     known_p = np.bincount(trial.query, p, minlength=trial.n)
     top = np.zeros(trial.n)
@@ -143,7 +150,7 @@ def table_fitted(trial, p):
         named = q >= 0.5
         wrong = (named & ~y).sum() / max(named.sum(), 1)
         print(
-            f"{'evidence, fitted to run':22s} {share:4.0%} known  right {rate:.3f}  "
+            f"{label + ', fitted to run':22s} {share:4.0%} known  right {rate:.3f}  "
             f"Brier skill {skill:+.3f}  ECE {ece(q, y, weight):.3f}  n {n}  "
             f"named at p >= 0.5: wrong {wrong:.3f}"
         )
@@ -212,7 +219,15 @@ def main():
             *merits(report.evidence, report.peaks, CALIBRATIONS[mode]),
         )
         table(report, p[report.first], "evidence")
-        table_fitted(report, p)
+        table_fitted(report, p, "evidence")
+        if mode is SearchMode.PRECURSOR:
+            ranker = Ranker(Bundle(find_shipped("ranker")))
+            features = {"similarity": report.evidence, "fragmenter": report.explained}
+            ranked = by_query(ranker, report.query, features)
+            p = share_out(report.query, ranked, ranker.none_of_library.merit(report.peaks))
+            first_by(report, ranked)
+            table(report, p[report.first], "ranker")
+            table_fitted(report, p, "ranker")
         merit = -abs(mass[0]) * report.ppm
         p = share_out(report.query, merit, np.full(len(merit), mass[1]))
         first_by(report, merit)

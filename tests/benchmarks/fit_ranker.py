@@ -41,6 +41,7 @@ from spectrakit.search.evidence import rank_compounds
 from spectrakit.search.fragment_match import score_fragments
 from spectrakit.search.fragmenter import fragment_many
 from spectrakit.search.index import SearchSettings
+from spectrakit.search.known_compounds import RECOGNISED
 from spectrakit.search.learned import LearnedScorer, unit_vectors
 from spectrakit.search.libraries import open_structures
 from spectrakit.search.molecular_fingerprints import BLOCKS, N_BITS, NAME, clusters, fingerprints
@@ -143,6 +144,20 @@ def reference_cases(records, work, half):
             cases.append(Case(matrix, own.index(key) if key in own else -1, len(query.spectrum)))
             molecules.append(key)
     return cases, molecules
+
+
+def recognised(case):
+    """Return a case with the compounds that `identify` would show; None without any."""
+    near = np.flatnonzero(case.features[:, 0] >= RECOGNISED)
+    truth = np.flatnonzero(near == case.truth)
+    told = replace(case, features=case.features[near], truth=int(truth[0]) if len(truth) else -1)
+    return told if len(near) else None
+
+
+def only_recognised(cases, molecules):
+    """Return the cases in which anything is recognised, with their molecules."""
+    pairs = [(recognised(c), m) for c, m in zip(cases, molecules, strict=True)]
+    return [c for c, _ in pairs if c], [m for c, m in pairs if c]
 
 
 def with_file(bundle, path, data):
@@ -367,16 +382,22 @@ def main():
     ):
         sets = (False, True) if kind != "structure" else (options.molecules,)
         made = [kept(work / f"{kind}-{one}.pkl", partial(make, records, work, one)) for one in sets]
+        if kind == "reference":
+            made = [only_recognised(*one) for one in made]
         cases, n = weighted(*made[0])
         known = sum(c.truth >= 0 for c in cases)
         say(f"{kind}: {len(cases)} spectra of {n} molecules, {known} with their truth; Recall@1")
         ablation(cases, made[0][1], names)
         found = fit_weights(cases, fixed=given(names))
-        weights |= {f"{kind}.{name}": float(w) for name, w in zip(names, found, strict=True)}
         judged, _ = weighted(*made[-1])  # for the constants: about half of them are unknown
-        merits = [c.features @ found for c in judged]
-        fitter = fit_presence if kind == "structure" else fit_none
-        fitted[kind] = (fitter(merits, at_share(judged, share)), recall(cases, found), n)
+        merits, judged = [c.features @ found for c in judged], at_share(judged, share)
+        if kind == "structure":
+            constants = fit_presence(merits, judged)
+        else:
+            scale, constants = fit_none(merits, judged)
+            found = found * scale
+        weights |= {f"{kind}.{name}": float(w) for name, w in zip(names, found, strict=True)}
+        fitted[kind] = (constants, recall(cases, found), n)
         own = {name: round(value, 3) for name, value in weights.items() if name.startswith(kind)}
         say(f"  {own}\n  {fitted[kind][0]}")
     if options.out:

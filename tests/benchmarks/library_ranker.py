@@ -30,10 +30,10 @@ from spectrakit.search.ranker import Ranker
 from spectrakit.search.structure_search import fragment_query
 
 
-def explained(bench, found):
+def explained(index, library, queries, found):
     """Return (k,) fragmenter's evidence of each (query, compound)."""
-    keys = bench.index.compounds.astype(str)
-    smiles = {s.molecule.inchikey[:14]: s.molecule.smiles for s in bench.task.library.spectra}
+    keys = index.compounds.astype(str)
+    smiles = {s.molecule.inchikey[:14]: s.molecule.smiles for s in library.spectra}
     codes, place = np.unique(found.compound, return_inverse=True)
     cut = fragment_many([smiles.get(keys[code], "") for code in codes])
     value = np.full(len(found), np.nan)
@@ -41,7 +41,7 @@ def explained(bench, found):
     for at, (query, row) in enumerate(zip(found.query.tolist(), place.tolist(), strict=True)):
         if query not in peaks:
             (asked,) = searchable(
-                [bench.task.queries.spectra[query]], InputAccount("x"), Centroider(),
+                [queries.spectra[query]], InputAccount("x"), Centroider(),
                 survey_scans=False, needs_precursor=False,
             )  # fmt: skip
             peaks[query] = fragment_query(asked)
@@ -49,6 +49,15 @@ def explained(bench, found):
         if not one.rejected:
             value[at] = score_fragments(one, peaks[query]).evidence[0]
     return value
+
+
+def by_query(ranker, query, features):
+    """Return (k,) merits of compounds; missing features are filled within a query."""
+    merit = np.zeros(len(query))
+    for one in np.unique(query):
+        own = query == one
+        merit[own] = ranker.library({name: value[own] for name, value in features.items()})
+    return merit
 
 
 def alike(bench, found, matches):
@@ -85,14 +94,16 @@ def main():
         plain = bench.correct(found.query, found.compound, found.evidence)
         bench.line("evidence of spectra", plain)
         for name, make in (
-            ("fragmenter", lambda found=found: explained(bench, found)),
+            (
+                "fragmenter",
+                lambda found=found: explained(
+                    bench.index, bench.task.library, bench.task.queries, found
+                ),
+            ),
             ("embedding", lambda found=found, m=matches: alike(bench, found, m)),
         ):
             features[name] = make()
-            merit = np.zeros(len(found))
-            for query in np.unique(found.query):
-                own = found.query == query
-                merit[own] = ranker.library({key: value[own] for key, value in features.items()})
+            merit = by_query(ranker, found.query, features)
             correct = bench.correct(found.query, found.compound, merit)
             bench.line(f"ranker, with {name}", correct)
             bench.gain(f"with {name} over the evidence of spectra", correct, plain)

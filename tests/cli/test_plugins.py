@@ -92,7 +92,7 @@ def test_two_packages_with_one_name_are_told_apart(cli, toy, install_plugin):
 def test_the_switch_limits_plugins(cli, toy, monkeypatch):
     for value, names in (("", []), ("toy", ["toy"]), ("glmr, toy", ["toy"]), ("glmr", [])):
         monkeypatch.setenv("SPECTRAKIT_PLUGINS", value)
-        assert list(listed(cli)) == names
+        assert [name for name in listed(cli) if "@" not in name] == names
 
 
 def test_a_missing_extra_is_named_with_the_line_that_installs_it(

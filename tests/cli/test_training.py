@@ -128,7 +128,9 @@ def test_the_whole_road_to_a_bundle_on_another_computer(cli, trained, store, tmp
     assert cli("models", "install", student / "student" / "toy@1.0").exit_code == 0
     monkeypatch.setenv("SPECTRAKIT_PLUGINS", "")  # the instrument PC has no plugin
     listed = cli("models", "list", "--format", "jsonl").stdout.splitlines()
-    assert [json.loads(line)["name"] for line in listed] == ["toy@1.0"]
+    kinds = {row["name"]: row["kind"] for row in map(json.loads, listed)}
+    assert kinds.pop("toy@1.0") == "bundle"
+    assert set(kinds.values()) == {"bundle (spectrakit)"}  # those that ship
     from spectrakit_toy.training import UNIT, design, read
 
     from spectrakit.bundle import find_bundle

@@ -89,7 +89,8 @@ def test_the_constants_of_none_are_found():
         drawn = int(rng.choice(5, p=p))
         cases.append(Case(merit[:, None], drawn if drawn < 4 else -1, n_peaks))
         merits.append(merit)
-    found = fit_none(merits, cases)
+    scale, found = fit_none([merit / 2 for merit in merits], cases)
+    assert scale == pytest.approx(2.0, rel=0.1)
     assert found.base == pytest.approx(true.base, abs=0.3)
     assert found.peaks == pytest.approx(true.peaks, abs=0.1)
 
