@@ -139,8 +139,18 @@ class Run:
         return tuple({name: told[name] for name in names} for told in self.plan["data"])
 
     def student(self, name: str, version: str) -> Path:
-        """Return where the bundle of a student is to be written."""
-        return self.path / STUDENT / f"{name}@{version}"
+        """Return where the bundle of a student is to be written.
+
+        Raises:
+            UsageError: the name or the version is that of a place, not of a bundle.
+        """
+        label = f"{name}@{version}"
+        if {"/", "\\"} & set(label):
+            raise UsageError(
+                f"'{label}' is no name of a bundle: it holds a slash.",
+                hint="Choose a plain name with -s name=NAME; --out says where it goes.",
+            )
+        return self.path / STUDENT / label
 
     def students(self) -> list[Path]:
         """Return the bundles that are there, sorted."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spectrakit.bundle import Step, write_bundle
+from spectrakit.bundle import Step, is_bundle, write_bundle
 from spectrakit.bundle.manifest import split_label
 from spectrakit.errors import InputError, MismatchError, MissingExtraError
 from spectrakit.plugin import Job
@@ -110,7 +110,13 @@ def checkpoint_of(parent: Path | None) -> Path:
 
     Raises:
         InputError: no run was named, or it has no checkpoint.
+        MismatchError: a bundle was named, which holds no fitted model.
     """
+    if parent is not None and is_bundle(parent):
+        raise MismatchError(
+            f"{parent}: is a bundle, which answers but holds nothing to learn from.",
+            hint="Give -m the run of `spectrakit pretrain -m kernelfp` that it was made of.",
+        )
     folder = Run.open(parent).last_checkpoint() if parent is not None else None
     if folder is None:
         raise InputError(

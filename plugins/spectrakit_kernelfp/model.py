@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError
+from spectrakit.log import say
 from spectrakit.search.molecular_fingerprints import BLOCKS, clusters, fingerprints
 from spectrakit_kernelfp import kernel
 from spectrakit_kernelfp.features import (
@@ -122,11 +123,15 @@ def fit(
         ridge: of the regression, against kernel values of 1 + 2 on the diagonal.
 
     Raises:
-        InputError: no molecule has both a readable structure and a spectrum with peaks.
+        MismatchError: no molecule has both a readable structure and a spectrum with peaks.
     """
     names = sorted({name for name, _ in spectra})
     bits, refused = fingerprints([smiles.get(name, "") for name in names])
     unreadable = set(refused)
+    if unreadable:
+        rejected = {names[row] for row in refused}
+        lost = sum(len(held) for (name, _), held in spectra.items() if name in rejected)
+        say(f"kernelfp: spectra left out: {lost} no structure that RDKit reads")
     place = {name: row for row, name in enumerate(names) if row not in unreadable}
     halves: dict[int, Half] = {}
     for polarity in (1, -1):
@@ -140,7 +145,7 @@ def fit(
         if merged:
             halves[polarity] = _fit_half(np.array(molecules), merged, ridge)
     if not halves:
-        raise InputError(
+        raise MismatchError(
             f"none of {len(names)} molecules has a readable structure and a spectrum with peaks.",
             hint="Training needs MS/MS spectra with their SMILES and polarity.",
         )

@@ -88,7 +88,9 @@ def _peaks(bundle: Bundle, spectra: Sequence[Spectrum]) -> dict[str, Any]:
                 hint=f"Known: {', '.join(PRECURSOR_FIELDS)}. Update spectrakit.",
             )
     rows = [[float(getattr(s, name)) for name in names] for s in spectra]
-    precursor = np.array(rows, np.float32).reshape(len(spectra), len(names))
+    limits = np.finfo(np.float32)
+    whole = np.clip(np.array(rows, np.float64), limits.min, limits.max)  # NaN stays NaN
+    precursor = whole.astype(np.float32).reshape(len(spectra), len(names))
     return {"mz": mz, "intensity": intensity, "mask": mask, "precursor": precursor}
 
 

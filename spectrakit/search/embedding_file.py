@@ -85,9 +85,9 @@ def read_embeddings(path: Path, *, verify: bool = False) -> EmbeddingIndex:
     Raises:
         InputError: it is damaged or of a later version.
     """
-    mapped, about = open_arrays(path)
-    arrays = {name: np.asarray(array) for name, array in mapped.items()}  # memmap slices slowly
     hint = "Embed the library again with `spectrakit library embed`."
+    mapped, about = open_arrays(path, hint=hint)
+    arrays = {name: np.asarray(array) for name, array in mapped.items()}  # memmap slices slowly
     if about.get("format") != FORMAT or about.get("version") != FORMAT_VERSION:
         raise InputError(
             f"{path}: {about.get('format') or 'no embeddings'}, version {about.get('version')}; "

@@ -55,13 +55,16 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[
         handle.truncate(max([start] + [places[n][2] + sizes[n] for n in whole]))
 
 
-def open_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def open_arrays(
+    path: Path, *, hint: str = "Delete the file; it is built again when it is needed."
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return the arrays of a file, memory-mapped and read-only, and its ``about``.
+
+    ``hint`` says what to do with a damaged one.
 
     Raises:
         InputError: no such file, another format, or a file shorter than its header says.
     """
-    hint = "Delete the file; it is built again when it is needed."
     try:
         size = path.stat().st_size
         with path.open("rb") as handle:

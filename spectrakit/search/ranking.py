@@ -55,12 +55,13 @@ def _order(item: Evidence) -> tuple[bool, bool, float, float, str]:
 def _level(item: Evidence, rivals: Sequence[Evidence]) -> str:
     """Return the confidence level of Schymanski et al. 2014 that the evidence allows.
 
-    2a: an unambiguous library match with a precursor. 3: anything else with fragments. 5: mass
-    only. Level 1 needs an in-house retention time and level 4 a lone formula: neither is said.
+    2a: an unambiguous library match with a precursor. 3: anything else with fragments, or proposed
+    by its vector in a search without precursors. 5: mass only. Level 1 needs an in-house retention
+    time and level 4 a lone formula: neither is said.
     """
     hit = item.hit
     if not hit.matched_peaks:
-        return "5"
+        return "3" if item.mode in ("open", "analogue") else "5"
     if not item.is_library or item.mode != "precursor":
         return "3"
     enough = hit.matched_peaks >= min(LEVEL_2A_MATCHED, item.n_peaks)

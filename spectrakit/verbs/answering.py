@@ -1,6 +1,6 @@
 """What ``identify -m`` means: which bundle, or which plugin, answers for a spectrum."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,13 +8,13 @@ from typing import Any
 
 from spectrakit.accounting import InputAccount
 from spectrakit.bundle import Bundle, find_bundle
-from spectrakit.bundle.models import find_shipped
+from spectrakit.bundle.models import find_shipped, known_bundles
 from spectrakit.bundle.predict import predict
 from spectrakit.errors import MismatchError, UsageError
 from spectrakit.io import read_spectra
 from spectrakit.io.select import Condition, selected
 from spectrakit.plugin import Job
-from spectrakit.registry import need_requirements
+from spectrakit.registry import need_requirements, plugin_names
 from spectrakit.run import Run, is_run
 from spectrakit.search.hits import Hit, set_q_values
 from spectrakit.search.queries import Centroider, Query, searchable
@@ -57,11 +57,27 @@ def chosen_model(word: str) -> Chosen:
         return Chosen()
     if not word:
         shipped = find_shipped(SHIPPED)
-        return Chosen(Bundle(shipped) if shipped else None)
+        return Chosen(_whole(shipped) if shipped else None)
     path = Path(word)
     if is_run(path) and not list(path.glob("student/*@*")):
         return Chosen(run=path)
-    return Chosen(Bundle(find_bundle(word)))
+    if not path.exists() and word in plugin_names() and not _is_bundle_name(word):
+        raise UsageError(
+            f"identify needs a trained model, and '{word}' is a plugin.",
+            hint=f"Give -m the run of `spectrakit pretrain -m {word}`, or a bundle.",
+        )
+    return Chosen(_whole(find_bundle(word)))
+
+
+def _is_bundle_name(word: str) -> bool:
+    return any(label.partition("@")[0] == word for label in known_bundles())
+
+
+def _whole(path: Path) -> Bundle:
+    """Open a bundle and compare its files with their digests, once and before any input is read."""
+    bundle = Bundle(path)
+    bundle.verify()
+    return bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +115,23 @@ def predict_file(path: Path, bundle: Bundle, where: tuple[Condition, ...] = ()) 
     return Answers(account, records)
 
 
-def taught_by(run: Path, settings: Sequence[str], structures: str, device: str, seed: int) -> Any:
+def taught_by(
+    run: Path,
+    settings: Sequence[str],
+    offered: Mapping[str, str],
+    device: str,
+    seed: int,
+    fdr: float | None,
+) -> Any:
     """Return the function that lets the plugin that made a run answer for a file.
+
+    Args:
+        run: the run.
+        settings: ``KEY=VALUE`` for the plugin.
+        offered: further ones, of which the plugin is given those that it takes.
+        device: where it computes.
+        seed: of everything random.
+        fdr: keep only spectra whose best hit has at most this q-value.
 
     Raises:
         UsageError: the plugin does not identify, or takes no such option.
@@ -119,12 +150,10 @@ def taught_by(run: Path, settings: Sequence[str], structures: str, device: str, 
     action = plugin.actions["identify"]
     told = {setting.partition("=")[0].strip().replace("-", "_") for setting in settings}
     takes = {one.name for one in action.declared()}
-    given = (
-        [] if "structures" in told or "structures" not in takes else [f"structures={structures}"]
-    )
+    given = [f"{k}={v}" for k, v in offered.items() if k in takes and k not in told]
     options = action.parse([*settings, *given])
     where = resolve_device(device)
-    return partial(_teach, action.load(), options, run, where, seed)
+    return partial(_teach, action.load(), options, run, where, seed, fdr)
 
 
 def _teach(
@@ -133,6 +162,7 @@ def _teach(
     run: Path,
     device: str,
     seed: int,
+    fdr: float | None,
     path: Path,
     where: tuple[Condition, ...] = (),
 ) -> Answers:
@@ -167,7 +197,30 @@ def _teach(
             describe_query(hit, str(path), query)
             rows.append(hit)
     set_q_values(rows)
-    return Answers(account, [hit.record() for hit in rows])
+    return Answers(account, [hit.record() for hit in within(rows, fdr)])
+
+
+def within(rows: Sequence[Hit], fdr: float | None) -> Iterator[Hit]:
+    """Keep spectra whose best hit is within the false discovery rate; others get a rank-0 row."""
+    accepted = False
+    for hit in rows:
+        if fdr is None or hit.rank == 0:
+            yield hit
+            continue
+        if hit.rank == 1:
+            accepted = hit.q_value <= fdr
+            if not accepted:
+                yield Hit(
+                    file=hit.file,
+                    spectrum=hit.spectrum,
+                    scan=hit.scan,
+                    rt_seconds=hit.rt_seconds,
+                    precursor_mz=hit.precursor_mz,
+                    polarity=hit.polarity,
+                    note="no hit within --fdr",
+                )
+        if accepted:
+            yield hit
 
 
 def _numbered(queries: Sequence[Query]) -> list[Spectrum]:

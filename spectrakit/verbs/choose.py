@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectrakit.bundle import Bundle, find_bundle, installed_bundles
+from spectrakit.bundle import Bundle, find_bundle
+from spectrakit.bundle.models import known_bundles
 from spectrakit.errors import MismatchError, MissingExtraError, UsageError, did_you_mean
 from spectrakit.log import say
 from spectrakit.options import Option
@@ -62,7 +63,7 @@ def choose(word: str, verb: str) -> Chosen:
 
 
 def _refuse_unknown(word: str, verb: str) -> None:
-    bundles = {label.partition("@")[0] for label in installed_bundles()}
+    bundles = {label.partition("@")[0] for label in known_bundles()}
     if word in bundles:
         return
     if word in plugin_names():

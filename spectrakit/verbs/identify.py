@@ -20,6 +20,7 @@ from spectrakit.search.hits import COLUMNS, Hit, set_q_values
 from spectrakit.search.libraries import spectral_words
 from spectrakit.search.queries import Centroider, searchable
 from spectrakit.search.ranking import describe_query
+from spectrakit.train.device import CPU, resolve_device
 from spectrakit.verbs.answering import (
     PROPERTY_COLUMNS,
     Answers,
@@ -27,6 +28,7 @@ from spectrakit.verbs.answering import (
     chosen_model,
     predict_file,
     taught_by,
+    within,
 )
 from spectrakit.verbs.outputs import (
     is_folder,
@@ -64,30 +66,7 @@ def identify_file(
     if centroid.count:
         account.treated["profile spectra centroided"] = centroid.count
     set_q_values(rows)
-    return Answers(account, [hit.record() for hit in _within(rows, fdr)])
-
-
-def _within(rows: list[Hit], fdr: float | None) -> Iterator[Hit]:
-    """Keep spectra whose best hit is within the false discovery rate; others get a rank-0 row."""
-    accepted = False
-    for hit in rows:
-        if fdr is None or hit.rank == 0:
-            yield hit
-            continue
-        if hit.rank == 1:
-            accepted = hit.q_value <= fdr
-            if not accepted:
-                yield Hit(
-                    file=hit.file,
-                    spectrum=hit.spectrum,
-                    scan=hit.scan,
-                    rt_seconds=hit.rt_seconds,
-                    precursor_mz=hit.precursor_mz,
-                    polarity=hit.polarity,
-                    note="no hit within --fdr",
-                )
-        if accepted:
-            yield hit
+    return Answers(account, [hit.record() for hit in within(rows, fdr)])
 
 
 def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
@@ -145,12 +124,22 @@ def identify(
             "--set is for the plugin of a run, and -m names none.",
             hint="Leave out --set, or give -m the run of pretrain or adapt.",
         )
+    if chosen.run is None and resolve_device(device, uses_torch=False) != CPU:
+        say(f"--device {device}: bundles are computed on the CPU; it is for the run of a plugin")
     columns = COLUMNS
     if chosen.predicts and chosen.bundle is not None:
         work = partial(predict_file, bundle=chosen.bundle, where=conditions)
         columns = (*COLUMNS, *PROPERTY_COLUMNS)
     elif chosen.run is not None:
-        teach = taught_by(chosen.run, options, settings.structures, device, seed)
+        _say_left_aside(settings, libraries)
+        offered = {
+            "structures": settings.structures,
+            "tolerance": settings.precursor_tolerance,
+            "precursor_tolerance": settings.precursor_tolerance,
+        }
+        if settings.top != EngineSettings().top:  # else the plugin's own number
+            offered["top"] = str(settings.top)
+        teach = taught_by(chosen.run, options, offered, device, seed, fdr)
         work = partial(teach, where=conditions)
     else:
         settings = _with_sources(settings, libraries, chosen, paths, summary)
@@ -180,6 +169,21 @@ def identify(
         if str(out) != "-":
             summary.outputs.append(str(out))
     _fail_if_any(summary)
+
+
+def _say_left_aside(settings: EngineSettings, libraries: Sequence[str]) -> None:
+    """Say which options a run does not obey: its plugin ranks structures by itself."""
+    plain = EngineSettings()
+    asked = {
+        "--library": any(word != "none" for word in libraries),
+        "--method": settings.method != plain.method,
+        "--search": settings.mode != plain.mode,
+        "--fragment-tolerance": settings.fragment_tolerance != plain.fragment_tolerance,
+        "--min-score": settings.min_score != plain.min_score,
+        "--min-matched-peaks": settings.min_matched_peaks != plain.min_matched_peaks,
+    }
+    if idle := [name for name, given in asked.items() if given]:
+        say(f"{', '.join(idle)}: left aside, since -m names a run; distil it to use a bundle")
 
 
 def _with_sources(

@@ -1,9 +1,12 @@
 """What ``library info``, ``check``, ``add`` and ``remove`` do with a library's embeddings."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from spectrakit.bundle import Bundle
+from spectrakit.bundle.models import known_bundles
 from spectrakit.errors import InputError, SpectrakitError
 from spectrakit.log import say
 from spectrakit.search.embedding_file import embeddings_folder, embeddings_of, read_embeddings
@@ -20,12 +23,18 @@ def described(path: Path, digest: str) -> list[dict[str, Any]]:
                 "vectors": about["vectors"],
                 "dimension": about["dimension"],
                 "model_digest": about["model_digest"],
-                "fits": about["library_digest"] == digest,
+                "fits": about["library_digest"] == digest and _is_current(about),
             }
         except SpectrakitError as error:
             known |= {"fits": False, "problem": str(error)}
         found.append(known)
     return found
+
+
+def _is_current(about: Mapping[str, Any]) -> bool:
+    """Say whether the model of this name, where it is installed, is the one that made vectors."""
+    path = known_bundles().get(str(about["model"]))
+    return path is None or Bundle(path).digest == about["model_digest"]
 
 
 def check_embeddings(path: Path, digest: str, n_spectra: int) -> list[str]:

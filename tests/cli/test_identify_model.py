@@ -155,8 +155,33 @@ def test_a_changed_model_is_refused(cli, tmp_path, query, structures, ranker):
     with (model / "encode_molecule.onnx").open("ab") as handle:
         handle.write(b"x")
     found = cli("identify", query, "--library", "none", "--structures", structures, "-m", model)
-    assert found.exit_code == 3
+    assert (found.exit_code, found.stdout) == (3, "")
     assert "encode_molecule.onnx" in found.stderr
+    assert "inputs could not be read" not in found.stderr  # the inputs are not to blame
+
+
+def test_a_bundle_is_computed_on_the_cpu_and_a_missing_device_is_said(
+    cli, tmp_path, query, structures, ranker
+):
+    for device, code in (("cuda:99", 5), ("gpu", 2), ("cpu", 0)):
+        found = cli("identify", query, "--structures", structures, "--device", device)
+        assert found.exit_code == code, found.stderr
+
+
+def test_a_plugin_is_no_trained_model(cli, toy, query):
+    found = cli("identify", query, "-m", "toy")
+    assert found.exit_code == 2
+    assert "'toy' is a plugin" in found.stderr
+    assert "pretrain -m toy" in found.stderr
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_precursor_beyond_single_precision_is_searched_in_vain(cli, tmp_path, query, structures):
+    query.write_text(QUERY.replace("195.08765", "1e300"))
+    found = cli("identify", query, "--structures", structures)
+    assert found.exit_code == 0, found.stderr
+    assert [row["rank"] for row in table(found.stdout)] == ["0"]
+    assert "Warning" not in found.stderr
 
 
 def test_the_summary_names_the_model(cli, tmp_path, query, structures, ranker):

@@ -195,6 +195,9 @@ def test_vectors_of_another_model_of_this_name_are_refused(cli, tmp_path, embedd
     refused = cli("identify", tmp_path / "q.mgf", "--search", "open", "-m", other)
     assert (refused.exit_code, refused.stdout) == (4, "")
     assert "another content of the model" in refused.stderr
+    assert cli("models", "install", other, "--replace").exit_code == 0
+    (told,) = json.loads(cli("library", "info", "mine").stdout)["embeddings"]
+    assert not told["fits"]
     assert cli("library", "embed", "mine", "-m", other).exit_code == 0  # stale ones are replaced
     assert cli("identify", tmp_path / "q.mgf", "--search", "open", "-m", other).exit_code == 0
 

@@ -228,3 +228,16 @@ def test_distill_refuses_what_is_no_fitted_run(store, cli, fitted, kernelfp, tmp
     result = cli("distill", store, "-m", fitted, "-o", tmp_path / "b")
     assert result.exit_code == 3
     assert "sources.json" in result.stderr
+
+
+def test_distill_refuses_a_bundle_and_a_name_that_is_a_place(store, cli, fitted, tmp_path):
+    result = cli("distill", store, "-m", fitted, "-s", "name=../../x", "-o", tmp_path / "a")
+    assert result.exit_code == 2
+    assert "slash" in result.stderr
+    assert not (tmp_path / "x@1").exists()
+    assert cli("distill", store, "-m", fitted, "-o", tmp_path / "b").exit_code == 0
+    bundle = tmp_path / "b" / "student" / "kernelfp@1"
+    for model in (bundle, "msms"):  # the one that ships is known by name
+        result = cli("distill", store, "-m", model, "-o", tmp_path / f"c{len(str(model))}")
+        assert result.exit_code == 4, result.stderr
+        assert "is a bundle" in result.stderr

@@ -51,3 +51,21 @@ def test_top_cuts_the_list_and_no_list_is_an_error(fitted, asked, cli, tmp_path)
     result = cli("identify", asked, "-m", fitted, "--structures", "none")
     assert result.exit_code == 2
     assert "--structures" in result.stderr
+
+
+def test_options_of_identify_reach_the_run_or_are_said_to_be_idle(fitted, asked, cli, tmp_path):
+    listed = tmp_path / "isomers.csv"
+    listed.write_text("smiles\nNCCCCCl\nCC(N)CCCl\nCCNCCCl\n")
+    base = ("identify", asked, "-m", fitted, "--structures", listed)
+    result = cli(*base, "--top", "1")
+    rows = list(csv.DictReader(result.stdout.splitlines(), delimiter="\t"))
+    assert [row["rank"] for row in rows] == ["1", "0"]
+    result = cli(*base, "--fdr", "0")
+    rows = list(csv.DictReader(result.stdout.splitlines(), delimiter="\t"))
+    assert [row["rank"] for row in rows] == ["0", "0"]
+    assert rows[0]["note"] == "no hit within --fdr"
+    result = cli(*base, "--precursor-tolerance", "0.001ppm")
+    rows = list(csv.DictReader(result.stdout.splitlines(), delimiter="\t"))
+    assert [row["rank"] for row in rows] == ["0", "0"]
+    result = cli(*base, "--method", "cosine", "--search", "open")
+    assert "--method, --search: left aside" in result.stderr

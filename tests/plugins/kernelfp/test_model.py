@@ -76,7 +76,7 @@ def test_a_spectrum_without_a_known_feature_prefers_no_one(molecules):
 
 def test_what_cannot_be_learned_is_an_error(molecules, tmp_path):
     spectra, smiles = molecules
-    with pytest.raises(InputError, match="readable structure"):
+    with pytest.raises(MismatchError, match="readable structure"):
         fit(spectra, dict.fromkeys(smiles, "not a structure"))
     positive = fit({key: value for key, value in spectra.items() if key[1] > 0}, smiles)
     with pytest.raises(MismatchError, match="polarity -1"):
@@ -135,3 +135,9 @@ def test_pretrain_writes_a_run_that_can_be_loaded(store, cli, kernelfp, tmp_path
     result = cli("pretrain", store, "-m", "kernelfp", "-s", "rigde=1", "-o", out)
     assert result.exit_code == 2
     assert "ridge" in result.stderr
+
+
+def test_structures_that_rdkit_rejects_are_counted(molecules, caplog):
+    spectra, smiles = molecules
+    fit(spectra, {**smiles, "N.1.N": "C(C(C"})
+    assert "spectra left out: 2 no structure" in caplog.text
