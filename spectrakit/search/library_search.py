@@ -157,6 +157,8 @@ def _compounds(
         precursor = query.precursors[asked.reading[question]] if query.precursors else None
         library_mz = float(index.spectra.precursor_mz[row])
         error = (precursor.mz - library_mz) / library_mz * 1e6 if precursor else np.nan
+        by_vector = embedded is not None and not matches.matched_peaks[at]  # no peak agrees
+        cosine = max(float(near[number]), 0.0)
         hit = Hit(
             name=identity["name"],
             inchikey=identity["inchikey"],
@@ -164,8 +166,8 @@ def _compounds(
             formula=identity["formula"],
             adduct=identity["adduct"],
             mz_error_ppm=float(error),
-            method=method,
-            score=float(matches.score[at]),
+            method="embedding" if by_vector else method,
+            score=cosine if by_vector else float(matches.score[at]),
             matched_peaks=int(matches.matched_peaks[at]),
             source=library.name,
             source_id=identity["source_id"],

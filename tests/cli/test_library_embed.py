@@ -187,6 +187,11 @@ def test_embeddings_weigh_in_open_search_only_where_all_evidence_does(
     assert [hit["probability"] for hit in without] == [hit["probability"] for hit in plain]
     weighed = ask(cli, tmp_path, model, "open")
     assert [hit["probability"] for hit in weighed] != [hit["probability"] for hit in plain]
+    for hit in weighed:  # who was proposed by its vector alone says so
+        by_vector = hit["matched_peaks"] == "0"
+        assert (hit["method"] == "embedding") == by_vector
+        if by_vector:
+            assert float(hit["score"]) == pytest.approx(max(float(hit["embedding"]), 0), abs=1e-3)
 
 
 def test_vectors_of_another_model_of_this_name_are_refused(cli, tmp_path, embedded, model):
