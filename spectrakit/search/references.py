@@ -6,7 +6,7 @@ compared by the cosine; the fragmenter is asked beside it. No spectrum is kept, 
 neither matched library peaks nor a level above 3.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -47,7 +47,7 @@ class References:
     vectors: NDArray[np.int8]
     scale: NDArray[np.float32]
 
-    def cosines(self, query: Singles, polarity: int, rows: NDArray[np.int64]) -> FloatArray:
+    def cosines(self, query: Singles, polarity: int, rows: Sequence[int]) -> FloatArray:
         """Return (k,) cosines of a query with compounds, NaN without a vector of its polarity.
 
         Args:
@@ -56,7 +56,7 @@ class References:
             rows: (k,) of the table.
         """
         found = np.full(len(rows), np.nan)
-        for at, row in enumerate(rows.tolist()):
+        for at, row in enumerate(rows):
             own = np.arange(int(self.first[row]), int(self.first[row + 1]))
             if polarity:
                 own = own[self.polarity[own] == polarity]

@@ -115,7 +115,7 @@ def reference_features(
     query: Query, vector: Singles, candidates: Sequence[Candidate], references: References
 ) -> dict[str, FloatArray]:
     """Return the (n,) features of compounds that a model knows; ``vector`` is (D,), length 1."""
-    rows = np.array([c.row for c in candidates], np.int64)
+    rows = [c.row for c in candidates]
     return {
         "embedding": references.cosines(vector, query.spectrum.polarity, rows),
         "fragmenter": np.array([c.evidence for c in candidates]),
