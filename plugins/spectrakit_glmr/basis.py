@@ -132,12 +132,3 @@ def fit_basis(bits: Any, dimension: int, seed: int) -> FingerprintEncoder:
         scales.append(weight / spread if spread > 0 else 0.0)
     encoder.scale.copy_(torch.tensor(scales))
     return encoder
-
-
-def standardised(scores: Singles) -> NDArray[np.float64]:
-    """Return (m,) scores of one list at mean 0 and standard deviation 1; a constant list is 0."""
-    if not len(scores):
-        return np.zeros(0)
-    centred = np.asarray(scores, np.float64) - float(scores.mean())
-    spread = float(centred.std())
-    return np.asarray(centred / spread if spread > 1e-9 else 0 * centred, np.float64)

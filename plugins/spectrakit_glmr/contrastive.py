@@ -20,12 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from spectrakit.search.known_mass import neutral_mass
 from spectrakit.train.data import PeakBatch
 from spectrakit.train.distributed import gather_with_grad, own_rows
 from spectrakit.train.order import BatchOrder
 from spectrakit_glmr.dual import DualEncoder, embed_molecules
 from spectrakit_glmr.pool import SameMass
-from spectrakit_glmr.spectra import Measured, neutral_mass
+from spectrakit_glmr.spectra import Measured
 
 Singles = NDArray[np.float32]
 NEAREST = 31  # molecules of held-out spectra that a validation puts beside the right one

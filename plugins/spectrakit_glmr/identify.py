@@ -17,15 +17,15 @@ from spectrakit.plugin import Job
 from spectrakit.preprocess.peaks import PeakLists
 from spectrakit.preprocess.steps import Context, apply_steps
 from spectrakit.search.hits import Hit
+from spectrakit.search.learned import standardise
 from spectrakit.search.libraries import open_structures
 from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.search.queries import Centroider, Query, searchable
 from spectrakit.search.structure_confidence import probabilities
-from spectrakit.search.structure_search import Candidate, StructureSearch
+from spectrakit.search.structure_search import Candidate, StructureSearch, structure_hit
 from spectrakit.search.structures import StructureTable
 from spectrakit.spectrum import Tolerance
 from spectrakit.train.data import PeakBatch, padded
-from spectrakit_glmr.basis import standardised
 from spectrakit_glmr.dual import DualEncoder
 from spectrakit_glmr.generate import Generator, generate, likeness
 from spectrakit_glmr.load import load_dual, load_generator, stage_of
@@ -119,12 +119,12 @@ def _ranked(
 ) -> list[Candidate]:
     smiles = table.text["smiles"].take([candidate.row for candidate in candidates])
     bits, _ = fingerprints(smiles)
-    said = MODEL_WEIGHT * standardised(model.molecules(bits, smiles) @ vector)
+    said = MODEL_WEIGHT * standardise(model.molecules(bits, smiles) @ vector)
     if writer is not None and options.written:
         best = np.argsort(-said, kind="stable").tolist()
         texts = [[smiles[at] for at in best]]
         written = generate(writer, peaks, texts, options.beams)[0]
-        said = said + options.written * standardised(likeness(model, written, bits))
+        said = said + options.written * standardise(likeness(model, written, bits))
     found: list[Candidate] = []
     for candidate, own in zip(candidates, said.tolist(), strict=True):
         without = -candidate.mass_penalty - candidate.adduct_cost
@@ -140,23 +140,14 @@ def _hits(
     best = ranked[: options.top]
     finished = table.finish([candidate.row for candidate in best])
     for rank, (candidate, structure) in enumerate(zip(best, finished, strict=True), start=1):
-        yield Hit(
+        yield structure_hit(
+            candidate,
+            structure,
+            table.source,
             spectrum=query.spectrum.native_id,
             rank=rank,
-            name=structure.name,
-            inchikey=structure.inchikey or structure.inchikey14,
-            smiles=structure.smiles,
-            formula=structure.formula,
-            adduct=candidate.adduct,
-            mz_error_ppm=candidate.mz_error_ppm,
             method="glmr",
             score=candidate.merit,
-            matched_peaks=candidate.matched_peaks,
             probability=chances[rank - 1],
             level="3" if candidate.matched_peaks else "5",
-            source=table.source,
-            source_id=structure.source_id,
-            note=candidate.note,
-            fragmenter=candidate.evidence,
-            fingerprint=candidate.fingerprint,
         )

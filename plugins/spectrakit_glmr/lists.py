@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.plugin import Job
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import fingerprints
-from spectrakit_glmr.basis import standardised
 from spectrakit_glmr.dual import BATCH, DualEncoder, embed
 from spectrakit_glmr.plugin import PretrainOptions
 from spectrakit_glmr.pool import same_mass
@@ -40,7 +40,7 @@ class Lists:
         total = np.zeros((len(self.candidates), answers.shape[1]), np.float32)
         used = self.molecule >= 0
         np.add.at(total, self.molecule[used], answers[used])
-        return [standardised(c @ t) for c, t in zip(self.candidates, total, strict=True)]
+        return [standardise(c @ t) for c, t in zip(self.candidates, total, strict=True)]
 
     def embedded(self, model: DualEncoder) -> Singles:
         """Return the (n_groups, d) embeddings that the model gives."""

@@ -7,9 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.search.known_mass import neutral_mass
 from spectrakit.search.molecular_fingerprints import N_BITS, fingerprints
 from spectrakit.spectrum import Molecule
-from spectrakit_glmr.spectra import Measured, neutral_mass
+from spectrakit_glmr.spectra import Measured
 
 PPM = 10.0
 MOST = 16  # kept of the molecules that weigh what a training molecule weighs

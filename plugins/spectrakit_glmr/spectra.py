@@ -8,7 +8,6 @@ epoch to epoch, the cheapest augmentation there is.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import isfinite, nan
 from typing import Any
 
@@ -16,16 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrakit.chemistry import known_adduct
 from spectrakit.errors import MismatchError
 from spectrakit.preprocess.peaks import PeakLists, expand_ranges
 from spectrakit.preprocess.steps import Context, apply_steps
+from spectrakit.search.known_mass import neutral_mass, stated_or_expected
 from spectrakit.store.dataset import Dataset
 from spectrakit.train.data import PeakBatch, PeakSource, padded
 
 GAP = 0.005  # Da; peaks of replicates closer than this are one
 MAX_PEAKS = 150
-FAR_PPM = 20.0  # a stated precursor further from its molecule is nominal or wrong
 PRECURSOR = ("precursor_mz", "polarity", "charge", "collision_energy_value")
 STEPS: tuple[tuple[str, int, Mapping[str, Any]], ...] = (
     ("below_precursor", 1, {"margin": -1.5}),
@@ -38,34 +36,6 @@ STEPS: tuple[tuple[str, int, Mapping[str, Any]], ...] = (
 
 Rows = NDArray[np.int64]
 Singles = NDArray[np.float32]
-
-
-@lru_cache(maxsize=1 << 16)
-def neutral_mass(smiles: str) -> float:
-    """Return the monoisotopic mass (Da) of a structure, NaN when RDKit cannot read it."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
-
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles) if smiles else None
-    return nan if molecule is None else float(CalcExactMolWt(molecule))
-
-
-def stated_or_expected(stated: float, polarity: int, adduct: str, mass: float) -> float:
-    """Return a precursor m/z: as stated, or that of the molecule where it is missing or nominal.
-
-    Args:
-        stated: m/z, NaN where missing.
-        polarity: +1 or -1.
-        adduct: as spelled; none means [M+H]+ or [M-H]-.
-        mass: neutral mass (Da), or NaN.
-    """
-    ion = known_adduct(adduct or ("[M+H]+" if polarity > 0 else "[M-H]-"))
-    expected = ion.mz(mass) if ion is not None and isfinite(mass) else nan
-    if not isfinite(expected):
-        return stated
-    near = abs(stated - expected) <= FAR_PPM * 1e-6 * expected
-    return stated if near else expected
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import PeakLists
 from spectrakit.preprocess.steps import Context, apply_steps
+from spectrakit.search.known_mass import neutral_mass, precursor_of
 from spectrakit.search.molecular_fingerprints import N_BITS
 from spectrakit.spectrum import Spectrum
 from spectrakit.train.data import PeakBatch, padded
 from spectrakit_glmr.dual import DualEncoder
-from spectrakit_glmr.spectra import PRECURSOR, STEPS, neutral_mass, stated_or_expected
+from spectrakit_glmr.spectra import PRECURSOR, STEPS
 
 Singles = NDArray[np.float32]
 CHUNK = 256
@@ -69,7 +70,7 @@ def batch_of(spectra: Sequence[Spectrum]) -> PeakBatch:
     for one in spectra:
         smiles = one.molecule.smiles if one.molecule is not None else ""
         mass = neutral_mass(smiles)
-        stated.append(stated_or_expected(one.precursor_mz, one.polarity, one.adduct, mass))
+        stated.append(precursor_of(one, mass))
     context = Context(np.array(stated, np.float64))
     peaks = apply_steps(PeakLists.from_spectra(spectra), context, STEPS)
     mz, intensity, mask = padded(peaks)

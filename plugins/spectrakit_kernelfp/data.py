@@ -3,33 +3,18 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
-from functools import lru_cache
-from math import isfinite, nan
 
 import numpy as np
 
-from spectrakit.chemistry import known_adduct
+from spectrakit.search.known_mass import neutral_mass, precursor_of
 from spectrakit.spectrum import Spectrum
 from spectrakit_kernelfp.features import Measurement
-
-FAR_PPM = 20.0  # a stated precursor further from its molecule is nominal or wrong
 
 MASSBANK = "MassBank, "  # stands before the contributor that an accession names
 _ACCESSION = re.compile(r"MSBNK-(.+)-[^-]+")
 
 Spectra = dict[tuple[str, int], list[Measurement]]
 Sources = Counter[tuple[str, str]]  # (who, under which licence) -> spectra
-
-
-@lru_cache(maxsize=1 << 16)
-def neutral_mass(smiles: str) -> float:
-    """Return the monoisotopic mass (Da) of a structure, NaN when RDKit cannot read it."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
-
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles) if smiles else None
-    return nan if molecule is None else float(CalcExactMolWt(molecule))
 
 
 def measurement(spectrum: Spectrum, mass: float) -> Measurement:
@@ -40,14 +25,8 @@ def measurement(spectrum: Spectrum, mass: float) -> Measurement:
         mass: neutral mass (Da) that is known or was searched, or NaN. A stated precursor that is
             missing, nominal or more than 20 ppm off is replaced by the one of this mass.
     """
-    stated = float(spectrum.precursor_mz)
-    adduct = known_adduct(spectrum.adduct or ("[M+H]+" if spectrum.polarity > 0 else "[M-H]-"))
-    expected = adduct.mz(mass) if adduct is not None and isfinite(mass) else nan
-    if isfinite(expected):
-        near = abs(stated - expected) <= FAR_PPM * 1e-6 * expected
-        stated = stated if near else expected
     mz = np.asarray(spectrum.mz, np.float64)
-    return Measurement(mz, np.asarray(spectrum.intensity, np.float64), stated)
+    return Measurement(mz, np.asarray(spectrum.intensity, np.float64), precursor_of(spectrum, mass))
 
 
 def source_of(spectrum: Spectrum) -> tuple[str, str]:

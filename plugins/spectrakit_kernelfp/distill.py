@@ -19,6 +19,7 @@ from spectrakit.bundle.manifest import split_label
 from spectrakit.errors import InputError, MismatchError, MissingExtraError
 from spectrakit.plugin import Job
 from spectrakit.run import Run
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import N_BITS, NAME
 from spectrakit_kernelfp.compact import Compact, compact
 from spectrakit_kernelfp.data import MASSBANK
@@ -28,7 +29,7 @@ from spectrakit_kernelfp.lists import Blocks, Unknown, ranks, recall_and_mrr, un
 from spectrakit_kernelfp.model import Model, load
 from spectrakit_kernelfp.plugin import DistillOptions, plugin
 from spectrakit_kernelfp.pretrain import MODEL, SOURCES
-from spectrakit_kernelfp.scoring import BLOCK_WEIGHTS, standardise
+from spectrakit_kernelfp.scoring import BLOCK_WEIGHTS
 
 CLEANING = (
     Step("below_precursor", 1, {"margin": -ABOVE_PRECURSOR}),

@@ -19,7 +19,7 @@ from spectrakit.search.libraries import open_structures
 from spectrakit.search.precursor import readings
 from spectrakit.search.queries import Query
 from spectrakit.search.structure_confidence import probabilities as calibrated
-from spectrakit.search.structure_search import Candidate, StructureSearch
+from spectrakit.search.structure_search import Candidate, StructureSearch, structure_hit
 from spectrakit.search.structures import StructureTable
 from spectrakit.spectrum import Spectrum, Tolerance
 from spectrakit_kernelfp.distill import checkpoint_of
@@ -84,23 +84,14 @@ def _hits(
     for rank, at in enumerate(order, start=1):
         candidate = replace(found[at], fingerprint=float(said[at]))
         (structure,) = table.finish([candidate.row])
-        yield Hit(
+        yield structure_hit(
+            candidate,
+            structure,
+            table.source,
             spectrum=spectrum.native_id,
             rank=rank,
-            name=structure.name,
-            inchikey=structure.inchikey or structure.inchikey14,
-            smiles=structure.smiles,
-            formula=structure.formula,
-            adduct=candidate.adduct,
-            mz_error_ppm=candidate.mz_error_ppm,
             method="kernelfp",
             score=candidate.score,
-            matched_peaks=candidate.matched_peaks,
             probability=float(shares[at]),
             level="3" if candidate.matched_peaks else "5",
-            source=table.source,
-            source_id=structure.source_id,
-            note=candidate.note,
-            fragmenter=candidate.evidence,
-            fingerprint=candidate.fingerprint,
         )

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.search.known_mass import neutral_mass
 from spectrakit.spectrum import Molecule
-from spectrakit_kernelfp.data import neutral_mass, training_set
+from spectrakit_kernelfp.data import training_set
 from spectrakit_kernelfp.features import Merged, merge
 from spectrakit_kernelfp.scoring import merit
 

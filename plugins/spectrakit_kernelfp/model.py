@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError
 from spectrakit.log import say
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import BLOCKS, clusters, fingerprints
 from spectrakit_kernelfp import kernel
 from spectrakit_kernelfp.features import (
@@ -24,7 +25,7 @@ from spectrakit_kernelfp.features import (
     normalise,
 )
 from spectrakit_kernelfp.latent import Basis, enough, fit_basis, project
-from spectrakit_kernelfp.scoring import block_scores, standardise
+from spectrakit_kernelfp.scoring import block_scores
 
 FORMAT = 1
 Singles = NDArray[np.float32]

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.plugin import Job
+from spectrakit.search.known_mass import neutral_mass
 from spectrakit.search.molecular_fingerprints import N_BITS
 from spectrakit.spectrum import Spectrum
 from spectrakit.train.distillation.distilling import distil
 from spectrakit.train.distillation.molecules import Directions, fit_directions
 from spectrakit.train.distillation.writing import Card
-from spectrakit_kernelfp.data import measurement, neutral_mass
+from spectrakit_kernelfp.data import measurement
 from spectrakit_kernelfp.features import Merged, merge
 from spectrakit_kernelfp.kernel import coefficients, gram
 from spectrakit_kernelfp.model import Model, held_out_weights

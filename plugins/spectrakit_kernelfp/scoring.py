@@ -40,15 +40,6 @@ def block_scores(surplus: Singles, bits: Any, bounds: Sequence[int]) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def standardise(scores: Floats) -> Floats:
-    """Return columns at mean 0 and standard deviation 1 within a list; a constant column is 0."""
-    if not len(scores):
-        return scores
-    centred = scores - scores.mean(axis=0)
-    spread = centred.std(axis=0)
-    return centred / np.where(spread > 1e-9, spread, np.inf)
-
-
 def merit(scores: Floats, fragmenter: Floats | None = None) -> Floats:
     """Return (n,) evidence of candidates in log-odds, up to a constant.
 
@@ -58,36 +49,6 @@ def merit(scores: Floats, fragmenter: Floats | None = None) -> Floats:
     """
     total = scores @ BLOCK_WEIGHTS
     return total if fragmenter is None else total + FRAGMENTER_WEIGHT * fragmenter
-
-
-def fit_logit(lists: list[Floats], truths: list[int], penalty: float = 1e-3) -> Floats:
-    """Return (f,) weights that make the true candidates likeliest (conditional logit).
-
-    Args:
-        lists: (n_i, f) features of the candidates of each query.
-        truths: row of the true candidate in each list.
-        penalty: weight of the squared weights, against the mean negative log-likelihood.
-
-    Source: McFadden 1974, conditional logit; convex, so any start gives the same answer.
-    """
-    from scipy.optimize import minimize
-
-    features = np.concatenate(lists)
-    sizes = np.array([len(one) for one in lists])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    true_rows = starts + np.asarray(truths)
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        merit = features @ weights
-        top = np.maximum.reduceat(merit, starts)
-        exponent = np.exp(merit - np.repeat(top, sizes))
-        total = np.add.reduceat(exponent, starts)
-        share = exponent / np.repeat(total, sizes)
-        value = np.mean(top + np.log(total) - merit[true_rows]) + penalty * weights @ weights
-        slope = (features.T @ share - features[true_rows].sum(axis=0)) / len(sizes)
-        return float(value), slope + 2 * penalty * weights
-
-    return minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
 
 
 def probabilities(merit: Floats) -> Floats:

@@ -36,7 +36,7 @@ from spectrakit.search.references import open_references
 from spectrakit.search.reranking import Learned, rank_library, rank_structures
 from spectrakit.search.similarity import Similarity
 from spectrakit.search.structure_confidence import PRESENCE, probabilities
-from spectrakit.search.structure_search import Candidate, StructureSearch
+from spectrakit.search.structure_search import Candidate, StructureSearch, structure_hit
 from spectrakit.search.structures import StructureTable
 from spectrakit.search.unit_vectors import Singles
 from spectrakit.spectrum import FloatArray, Tolerance
@@ -172,22 +172,13 @@ class Engine:
             if candidate.matched_peaks < self.settings.min_matched_peaks:
                 continue
             (structure,) = table.finish([candidate.row])
-            hit = Hit(
-                name=structure.name,
-                inchikey=structure.inchikey or structure.inchikey14,
-                smiles=structure.smiles,
-                formula=structure.formula,
-                adduct=candidate.adduct,
-                mz_error_ppm=candidate.mz_error_ppm,
+            hit = structure_hit(
+                candidate,
+                structure,
+                table.source,
                 method="fragmenter",
                 score=candidate.score,
-                matched_peaks=candidate.matched_peaks,
                 probability=probability,
-                source=table.source,
-                source_id=structure.source_id,
-                note=candidate.note,
-                fragmenter=candidate.evidence,
-                fingerprint=candidate.fingerprint,
             )
             key = structure.inchikey14 or structure.inchikey[:14]
             found.append(Evidence(key, hit, candidate.merit, False, "precursor", 0))

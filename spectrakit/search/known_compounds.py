@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from spectrakit.search.confidence import share_out
-from spectrakit.search.hits import Hit
 from spectrakit.search.learned import Singles, unit_vectors
 from spectrakit.search.queries import Query
 from spectrakit.search.ranker import Ranker
 from spectrakit.search.ranking import Evidence
 from spectrakit.search.references import References
 from spectrakit.search.reranking import reference_features
-from spectrakit.search.structure_search import StructureSearch
+from spectrakit.search.structure_search import StructureSearch, structure_hit
 from spectrakit.spectrum import Tolerance
 
 MODE = "reference"
@@ -55,20 +54,13 @@ class KnownCompounds:
                 candidate = candidates[at]
                 cosine = float(features["embedding"][at])
                 (known,) = table.finish([candidate.row])
-                hit = Hit(
-                    name=known.name,
-                    inchikey=known.inchikey or known.inchikey14,
-                    smiles=known.smiles,
-                    formula=known.formula,
-                    adduct=candidate.adduct,
-                    mz_error_ppm=candidate.mz_error_ppm,
+                hit = structure_hit(
+                    candidate,
+                    known,
+                    table.source,
                     method="embedding",
                     score=max(cosine, 0.0),
-                    matched_peaks=candidate.matched_peaks,
                     probability=float(shares[at]),
-                    source=table.source,
-                    note=candidate.note,
-                    fragmenter=candidate.evidence,
                     embedding=cosine,
                 )
                 key = known.inchikey14

@@ -107,10 +107,8 @@ class LearnedScorer:
         """
         if not len(molecules):
             return np.zeros(0)
-        scores = np.einsum("bd,mbd->mb", spectrum, molecules).astype(np.float64)
-        centred = scores - scores.mean(axis=0)
-        spread = centred.std(axis=0)
-        return (centred / np.where(spread > _FLAT, spread, np.inf)) @ self.weights
+        scores = np.einsum("bd,mbd->mb", spectrum, molecules)
+        return standardise(scores) @ self.weights
 
     def _run(self, role: str, feeds: dict[str, Any]) -> Singles:
         outputs = self.bundle.run(role, feeds)
@@ -124,6 +122,16 @@ class LearnedScorer:
                 hint="Export the bundle again.",
             )
         return np.asarray(found, np.float32)
+
+
+def standardise(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return columns at mean 0 and standard deviation 1 within a list; a constant column is 0."""
+    values = np.asarray(scores, np.float64)
+    if not len(values):
+        return values
+    centred = values - values.mean(axis=0)
+    spread = centred.std(axis=0)
+    return centred / np.where(spread > _FLAT, spread, np.inf)
 
 
 def unit_vectors(embedding: Singles) -> Singles:

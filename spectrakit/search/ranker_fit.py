@@ -1,7 +1,7 @@
 """Fit the ranker: weights that make the right candidates likeliest, constants of probabilities.
 
-Source: conditional logit, McFadden 1974; convex, so any start gives the same answer. The
-probability of "none of them" is fitted by maximum likelihood on top of the merits.
+The weights are those of a conditional logit; the probability of "none of them" is fitted by
+maximum likelihood on top of the merits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.bundle import write_bundle
+from spectrakit.search.conditional_logit import conditional_logit
 from spectrakit.search.ranker import NoneOfThem, Presence
 from spectrakit.spectrum import FloatArray
 
@@ -40,33 +41,21 @@ def fit_weights(
     Raises:
         ValueError: no case has a truth and a rival.
     """
-    from scipy.optimize import minimize
-
     used = [case for case in cases if case.truth >= 0 and len(case.features) > 1]
     if not used:
         raise ValueError("no case has both its truth and a rival")
-    features = np.concatenate([case.features for case in used])
-    sizes = np.array([len(case.features) for case in used])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    true_rows = starts + np.array([case.truth for case in used])
-    share = np.array([case.weight for case in used])
-    share /= share.sum()
     known = dict(fixed or {})
-    free = [column for column in range(features.shape[1]) if column not in known]
-    told = features[:, list(known)] @ np.array(list(known.values()), np.float64)
-    features = features[:, free]
-
-    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
-        merit = told + features @ weights
-        top = np.maximum.reduceat(merit, starts)
-        exponent = np.exp(merit - np.repeat(top, sizes))
-        total = np.add.reduceat(exponent, starts)
-        value = share @ (top + np.log(total) - merit[true_rows]) + penalty * weights @ weights
-        p = exponent * np.repeat(share / total, sizes)
-        return float(value), features.T @ p - features[true_rows].T @ share + 2 * penalty * weights
-
+    free = [column for column in range(used[0].features.shape[1]) if column not in known]
+    share = np.array([case.weight for case in used])
+    told = [case.features[:, list(known)] @ np.array(list(known.values())) for case in used]
     found = np.zeros(len(free) + len(known))
-    found[free] = minimize(loss, np.zeros(len(free)), jac=True, method="L-BFGS-B").x
+    found[free] = conditional_logit(
+        [case.features[:, free] for case in used],
+        [case.truth for case in used],
+        penalty=penalty,
+        share=share / share.sum(),
+        offset=np.concatenate(told),
+    )
     found[list(known)] = list(known.values())
     return found
 

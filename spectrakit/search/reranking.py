@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spectrakit.search.confidence import share_out
-from spectrakit.search.fragment_match import score_fragments
+from spectrakit.search.fragment_match import FragmentQuery, score_fragments
 from spectrakit.search.fragmenter import Fragments, fragment_many
 from spectrakit.search.learned import LearnedScorer, Singles
 from spectrakit.search.queries import Query
@@ -52,10 +52,11 @@ def rank_library(batch: Sequence[Query], found: Sequence[list[Evidence]], ranker
         if not items:
             continue
         explained = np.full(len(items), np.nan)
+        peaks = fragment_query(query)
         for at, item in enumerate(items[:SHORT_LIST]):
             if item.hit.smiles in place:
                 row = place[item.hit.smiles]
-                explained[at] = _explained(cut.between(row, row + 1), query, item.hit.adduct)
+                explained[at] = _explained(cut.between(row, row + 1), peaks, item.hit.adduct)
         features = {
             "similarity": np.array([item.strength for item in items]),
             "fragmenter": explained,
@@ -72,11 +73,10 @@ def rank_library(batch: Sequence[Query], found: Sequence[list[Evidence]], ranker
         items[:] = [replace(items[at], strength=float(merits[at])) for at in order]
 
 
-def _explained(cut: Fragments, query: Query, adduct: str) -> float:
+def _explained(cut: Fragments, peaks: FragmentQuery, adduct: str) -> float:
     if cut.rejected:
         return float("nan")
-    peaks = replace(fragment_query(query), adduct=adduct)
-    return float(score_fragments(cut, peaks).evidence[0])
+    return float(score_fragments(cut, replace(peaks, adduct=adduct)).evidence[0])
 
 
 def rank_structures(

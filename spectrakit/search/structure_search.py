@@ -11,14 +11,16 @@ however many spectra it may explain.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import nan
+from typing import Any
 
 import numpy as np
 
 from spectrakit.chemistry import Adduct
 from spectrakit.search.fragment_match import FragmentQuery, score_fragments
 from spectrakit.search.fragmenter import Fragments, fragment_many
+from spectrakit.search.hits import Hit
 from spectrakit.search.queries import Query
-from spectrakit.search.structures import StructureTable
+from spectrakit.search.structures import Structure, StructureTable
 from spectrakit.spectrum import Tolerance
 
 # Natural logarithm of how much less common an ion is than the protonated (deprotonated) one.
@@ -83,6 +85,25 @@ def adducts_for(query: Query, charge: int) -> list[Adduct]:
         for ion in map(Adduct.parse, ADDUCT_COST[sign])
         if abs(ion.charge) == charge
     ]
+
+
+def structure_hit(candidate: Candidate, structure: Structure, source: str, **said: Any) -> Hit:
+    """Return the hit of a candidate; ``said`` are the columns that its method decides."""
+    return Hit(
+        name=structure.name,
+        inchikey=structure.inchikey or structure.inchikey14,
+        smiles=structure.smiles,
+        formula=structure.formula,
+        adduct=candidate.adduct,
+        mz_error_ppm=candidate.mz_error_ppm,
+        matched_peaks=candidate.matched_peaks,
+        source=source,
+        source_id=structure.source_id,
+        note=candidate.note,
+        fragmenter=candidate.evidence,
+        fingerprint=candidate.fingerprint,
+        **said,
+    )
 
 
 class StructureSearch:

@@ -16,8 +16,10 @@ from spectrakit.search.fragment_match import FragmentQuery, score_fragments
 from spectrakit.search.fragmenter import Fragments, fragment_many
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "plugins"))
-from spectrakit_kernelfp.data import measurement, neutral_mass, training_set
+from spectrakit_kernelfp.data import measurement, training_set
 from spectrakit_kernelfp.features import Merged, merge
+
+from spectrakit.search.known_mass import neutral_mass
 
 OPEN = ("CC0", "CC BY", "dl-de/by-2-0")
 PER_MOLECULE = 4  # spectra of a molecule that stand alone

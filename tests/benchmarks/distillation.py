@@ -36,19 +36,20 @@ from spectrakit_kernelfp.data import measurement, training_set
 from spectrakit_kernelfp.features import merge
 from spectrakit_kernelfp.model import fit
 from spectrakit_kernelfp.network_student import KernelTeacher
-from spectrakit_kernelfp.scoring import BLOCK_WEIGHTS, merit, standardise
+from spectrakit_kernelfp.scoring import BLOCK_WEIGHTS, merit
 from structure_ranking import Ranker, next_in_mass
 
 from spectrakit.atomic import atomic_path
 from spectrakit.bundle import Bundle
 from spectrakit.plugin import Job
 from spectrakit.run import Run, is_run
-from spectrakit.search.learned import LearnedScorer
+from spectrakit.search.known_mass import precursor_of
+from spectrakit.search.learned import LearnedScorer, standardise
 from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.train.distillation.distilling import learn, prepare
 from spectrakit.train.distillation.molecules import molecule_vectors
 from spectrakit.train.distillation.options import StudentOptions
-from spectrakit.train.distillation.views import join, peaks_of, precursor_of
+from spectrakit.train.distillation.views import join, peaks_of
 from spectrakit.train.distillation.writing import Card, write_student
 
 ROWS = {  # name -> weights of the losses; the truth has a part in all but one

@@ -63,6 +63,7 @@ from spectrakit.spectrum import Tolerance
 FOLDS = 5
 MASS_ERROR_PPM = 2.5
 PER_MOLECULE = 3  # spectra of a molecule and polarity that are asked
+COLUMNS = ("inchikey14", "smiles", "formula", "exact_mass")
 SOURCES = ("toxcast", "nci_hiv", "pubchem_")
 
 
@@ -126,7 +127,9 @@ def reference_cases(records, work, half):
     """Return cases of the compounds that a model recognises by itself, with their molecules."""
     task, library, scorer = library_task(records, work, half)
     data = build_references(library.spectra, scorer)
-    references = open_references(with_file(scorer.bundle, work / "references@1", data))
+    references = open_references(
+        Bundle(with_references(scorer.bundle, work / "references@1", data))
+    )
     search = StructureSearch(references.table, Tolerance(10, "ppm"))
     rows = np.arange(len(task.queries))
     queries = asked(task.queries, rows, set(task.queries.molecule), np.random.default_rng(0))
@@ -158,11 +161,6 @@ def only_recognised(cases, molecules):
     """Return the cases in which anything is recognised, with their molecules."""
     pairs = [(recognised(c), m) for c, m in zip(cases, molecules, strict=True)]
     return [c for c, _ in pairs if c], [m for c, m in pairs if c]
-
-
-def with_file(bundle, path, data):
-    """Return a bundle with the references beside its graphs."""
-    return Bundle(with_references(bundle, path, data))
 
 
 def library_cases(records, work, half):
@@ -226,27 +224,27 @@ def likeness(scorer, index, library, queries, matches):
     return best
 
 
-def open_molecules(work):
-    """Return the table of molecules whose source may be used for what ships."""
-    path = work / "molecules.csv"
-    if not path.exists():
-        with gzip.open(DATA / "molecules.csv.gz", "rt", encoding="utf-8") as handle:
-            rows = [
-                row
-                for row in csv.DictReader(handle)
-                if any(one.startswith(SOURCES) for one in row["sources"].split("|"))
-            ]
-        with path.open("w", newline="", encoding="utf-8") as handle:
-            columns = ["inchikey14", "smiles", "formula", "exact_mass"]
-            writer = csv.DictWriter(handle, columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-    return open_structures(str(path)).library
+def write_molecules(path, columns):
+    """Write the molecules whose source may be used for what ships, unless they are there."""
+    if path.exists():
+        return path
+    with gzip.open(DATA / "molecules.csv.gz", "rt", encoding="utf-8") as handle:
+        rows = [
+            row
+            for row in csv.DictReader(handle)
+            if any(one.startswith(SOURCES) for one in row["sources"].split("|"))
+        ]
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 def structure_cases(records, work, n_molecules):
     """Return cases of candidate structures, with their molecules."""
-    table = open_molecules(work)
+    path = write_molecules(work / "molecules.csv", COLUMNS)
+    table = open_structures(str(path)).library
     search = StructureSearch(table, Tolerance(10, "ppm"))
     names = np.unique(records.molecule)
     smiles = {s.molecule.inchikey[:14]: s.molecule.smiles for s in records.spectra}

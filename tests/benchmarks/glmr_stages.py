@@ -25,7 +25,6 @@ import numpy as np
 from _massbank import build_library, read_records
 from _ranking import load_unknowns, train_records
 from _retrieval import ranks, summary
-from spectrakit_glmr.basis import standardised
 from spectrakit_glmr.dual import embed, embed_molecules
 from spectrakit_glmr.generate import Written, generate, likeness
 from spectrakit_glmr.load import load_dual, load_generator
@@ -34,6 +33,7 @@ from structure_ranking import next_in_mass
 from structure_retrieval import structure_only
 
 from spectrakit.search.index import SearchMode, SearchSettings
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import BLOCKS, fingerprints
 from spectrakit.search.prepared import prepare_queries
 from spectrakit.store import Store, StoreWriter
@@ -84,7 +84,7 @@ def read_split(split, instruments=()):
 
 def scores(vectors, molecules):
     """Return the standardised scores of every list."""
-    return [standardised(m @ v) for v, m in zip(vectors, molecules, strict=True)]
+    return [standardise(m @ v) for v, m in zip(vectors, molecules, strict=True)]
 
 
 def row(name, values, unknowns):
@@ -136,7 +136,7 @@ def report(bench, split, model, title, writer=None, weights=(0.2,)):
         texts, alike = written(bench, writer, first)
         row("stage 2 alone", alike, unknowns)
         for weight in weights:
-            both = [a + weight * standardised(b) for a, b in zip(first, alike, strict=True)]
+            both = [a + weight * standardise(b) for a, b in zip(first, alike, strict=True)]
             row(f"stage 1 + {weight:g} x stage 2", both, unknowns)
         order = np.random.default_rng(0).permutation(len(texts))
         other = [

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from _massbank import DATA
 from _ranking import OPEN
-from fit_ranker import SOURCES
+from fit_ranker import COLUMNS, write_molecules
 
 from spectrakit.accounting import InputAccount
 from spectrakit.bundle import Bundle
@@ -57,23 +57,6 @@ def attributions(work):
     return path
 
 
-def molecules(work):
-    """Write the molecules that the student may be judged by."""
-    path = work / "candidates.csv"
-    if not path.exists():
-        with gzip.open(DATA / "molecules.csv.gz", "rt", encoding="utf-8") as handle:
-            lines = [
-                row
-                for row in csv.DictReader(handle)
-                if any(one.startswith(SOURCES) for one in row["sources"].split("|"))
-            ]
-        with path.open("w", newline="", encoding="utf-8") as handle:
-            writer = csv.DictWriter(handle, lines[0])
-            writer.writeheader()
-            writer.writerows(lines)
-    return path
-
-
 def done(run):
     """Say whether a run was finished; remove what a killed one left."""
     if (run / "status").is_file() and (run / "status").read_text().strip() == "done":
@@ -103,7 +86,8 @@ def main():
         spectrakit("pretrain", work / "train.h5", "--valid", work / "valid.h5", "-m", "kernelfp",
                    "-s", licences, "-o", run)  # fmt: skip
     if not done(student):
-        spectrakit("distill", work / "train.h5", molecules(work), "--valid", work / "valid.h5",
+        candidates = write_molecules(work / "candidates.csv", (*COLUMNS, "sources"))
+        spectrakit("distill", work / "train.h5", candidates, "--valid", work / "valid.h5",
                    "-m", run, "-s", "name=msms", "-s", "licence=CC BY 4.0",
                    "-s", f"attributions={attributions(work)}", "-o", student)  # fmt: skip
     bundle = Bundle(student / "student" / MODEL)

@@ -28,10 +28,12 @@ from _ranking import (
 from _retrieval import ranks, summary
 from spectrakit_kernelfp.data import training_set
 from spectrakit_kernelfp.model import fit, held_out_weights
-from spectrakit_kernelfp.scoring import block_scores, fit_logit, merit, probabilities, standardise
+from spectrakit_kernelfp.scoring import block_scores, merit, probabilities
 from structure_retrieval import structure_only
 
+from spectrakit.search.conditional_logit import conditional_logit
 from spectrakit.search.fragment_model import FITTED
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import fingerprints
 
 
@@ -197,7 +199,7 @@ def fit_weights(model, n):
         )
         features.append(np.c_[standardise(scores), fragmenter_evidence(u, u.together)])
     truths = [u.truth for u in unknowns]
-    weights = fit_logit(features, truths)
+    weights = conditional_logit(features, truths)
     print(f"{len(unknowns)} train molecules, each held out with its cluster; weights {weights}")
     for name, columns in (("kernelfp", [0, 1, 2]), ("fragmenter", [3]), ("both", [0, 1, 2, 3])):
         row(name, [f[:, columns] @ weights[columns] for f in features], unknowns)

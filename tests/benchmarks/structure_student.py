@@ -23,11 +23,11 @@ from spectrakit_kernelfp.data import measurement
 from spectrakit_kernelfp.distill import checkpoint_of
 from spectrakit_kernelfp.model import load
 from spectrakit_kernelfp.pretrain import MODEL
-from spectrakit_kernelfp.scoring import FRAGMENTER_WEIGHT, block_scores, merit, standardise
+from spectrakit_kernelfp.scoring import FRAGMENTER_WEIGHT, block_scores, merit
 from structure_ranking import Ranker, next_in_mass, one_at_a_time, row
 
 from spectrakit.bundle import Bundle
-from spectrakit.search.learned import LearnedScorer
+from spectrakit.search.learned import LearnedScorer, standardise
 from spectrakit.spectrum import Axis, Modality, Spectrum
 
 SAME_PPM = 20.0  # precursors nearer than this are one

@@ -8,10 +8,11 @@ import torch
 
 from spectrakit.chemistry import known_adduct
 from spectrakit.errors import MismatchError
+from spectrakit.search.known_mass import neutral_mass, precursor_of
 from spectrakit.spectrum import Axis
 from spectrakit.train.distillation.batches import Targets, ViewBatches
 from spectrakit.train.distillation.teachers import Answers
-from spectrakit.train.distillation.views import exact_mass, gather, join, precursor_of
+from spectrakit.train.distillation.views import gather, join
 
 
 def test_spectra_of_one_precursor_are_joined_each_at_sum_one(spectra):
@@ -46,13 +47,13 @@ def test_groups_show_the_joined_view_first_and_some_spectra_alone(spectra):
 
 def test_precursor_that_is_nominal_is_that_of_the_molecule(spectra):
     smiles = "c1ccccc1CCN"
-    exact = known_adduct("[M+H]+").mz(exact_mass(smiles))
+    exact = known_adduct("[M+H]+").mz(neutral_mass(smiles))
     for stated in (122.0, float("nan"), exact * (1 + 30e-6)):
         one = replace(spectra[0], adduct="[M+H]+", precursor_mz=stated)
-        assert precursor_of(one, exact_mass(smiles)) == exact
+        assert precursor_of(one, neutral_mass(smiles)) == exact
     near = exact * (1 + 10e-6)
     one = replace(spectra[0], adduct="[M+H]+", precursor_mz=near)
-    assert precursor_of(one, exact_mass(smiles)) == near
+    assert precursor_of(one, neutral_mass(smiles)) == near
     assert precursor_of(replace(one, adduct="[M+?]+", precursor_mz=9.0), 8.0) == 9.0
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.search.known_mass import neutral_mass
+from spectrakit.search.learned import standardise
 from spectrakit.train.distillation.molecules import Directions, molecule_vectors
-from spectrakit.train.distillation.views import Views, exact_mass
+from spectrakit.train.distillation.views import Views
 
 LISTED = 64  # molecules of a list
-_FLAT = 1e-9
 
 Singles = NDArray[np.float32]
 
@@ -56,7 +57,7 @@ def make_lists(
     smiles = [*views.smiles, *(train.smiles[row] for row in extra)]
     every = sp.vstack([bits, train_bits[extra]], format="csr")
     vectors = molecule_vectors(directions, every)
-    mass = np.array([exact_mass(text) for text in smiles])
+    mass = np.array([neutral_mass(text) for text in smiles])
     found: list[NDArray[np.int64]] = []
     for row in range(len(views.smiles)):
         away = np.abs(mass - mass[row])
@@ -83,9 +84,7 @@ def block_scores(lists: Lists, embedding: Singles) -> list[NDArray[np.float64]]:
             found.append(np.zeros((len(rows), embedding.shape[1])))
             continue
         scores = np.einsum("bd,mbd->mb", np.mean(parts, axis=0), lists.vectors[rows])
-        scores = scores.astype(np.float64) - scores.mean(axis=0)
-        spread = scores.std(axis=0)
-        found.append(scores / np.where(spread > _FLAT, spread, np.inf))
+        found.append(standardise(scores))
     return found
 
 
@@ -95,30 +94,3 @@ def reciprocal_ranks(
     """Return (n,) reciprocal ranks of the first candidate; whatever scores as high is before it."""
     merits = [one @ weights for one in scores]
     return np.array([1.0 / np.sum(merit >= merit[0]) for merit in merits])
-
-
-def fit_block_weights(
-    scores: Sequence[NDArray[np.float64]], penalty: float = 1e-3
-) -> NDArray[np.float64]:
-    """Return (B,) weights, in log-odds, that make the first candidates likeliest.
-
-    Args:
-        scores: (k_i, B) standardised scores of the candidates of each query.
-        penalty: weight of the squared weights, against the mean negative log-likelihood.
-
-    Source: McFadden 1974, conditional logit; convex, so any start gives the same answer.
-    """
-    from scipy.optimize import minimize
-
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, slope = penalty * weights @ weights, 2 * penalty * weights
-        for one in scores:
-            merit = one @ weights
-            share = np.exp(merit - merit.max())
-            share /= share.sum()
-            value -= np.log(share[0]) / len(scores)
-            slope += (one.T @ share - one[0]) / len(scores)
-        return float(value), slope
-
-    n_blocks = scores[0].shape[1]
-    return minimize(loss, np.ones(n_blocks), jac=True, method="L-BFGS-B").x

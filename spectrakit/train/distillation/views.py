@@ -7,22 +7,19 @@ alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from math import isfinite, nan
-from typing import Any
+from math import isfinite
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrakit.chemistry import known_adduct
 from spectrakit.preprocess.peaks import PeakLists
 from spectrakit.preprocess.steps import Context, apply_steps
+from spectrakit.search.known_mass import neutral_mass, precursor_of
 from spectrakit.spectrum import Axis, Spectrum
 from spectrakit.train.data import Step, padded
 
 PRECURSOR = ("precursor_mz", "polarity")
-FAR_PPM = 20.0  # a stated precursor further from its molecule is nominal or wrong
 SAME_PRECURSOR = 0.05  # Da
 
 
@@ -134,7 +131,7 @@ def gather(dataset: Iterable[Spectrum], *, max_peaks: int, alone: int, seed: int
             continue
         key = one.molecule.inchikey[:14] or one.molecule.smiles
         if key not in smiles:
-            smiles[key], masses[key] = one.molecule.smiles, exact_mass(one.molecule.smiles)
+            smiles[key], masses[key] = one.molecule.smiles, neutral_mass(one.molecule.smiles)
         held = replace(one, precursor_mz=precursor_of(one, masses[key]), extra={}, columns={})
         group = key, one.polarity, _rounded(held.precursor_mz)
         groups.setdefault(group, []).append(len(spectra))
@@ -160,27 +157,6 @@ def gather(dataset: Iterable[Spectrum], *, max_peaks: int, alone: int, seed: int
         tuple(place),
         tuple(smiles.values()),
     )
-
-
-@lru_cache(maxsize=1 << 16)
-def exact_mass(smiles: str) -> float:
-    """Return the monoisotopic mass (Da) of a structure, NaN where RDKit cannot read it."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
-
-    with rdBase.BlockLogs():
-        molecule: Any = Chem.MolFromSmiles(smiles)
-    return nan if molecule is None else float(CalcExactMolWt(molecule))
-
-
-def precursor_of(spectrum: Spectrum, mass: float) -> float:
-    """Return the stated precursor m/z, or the one of the molecule where that is far off."""
-    adduct = known_adduct(spectrum.adduct or ("[M+H]+" if spectrum.polarity > 0 else "[M-H]-"))
-    expected = adduct.mz(mass) if adduct is not None and isfinite(mass) else nan
-    stated = float(spectrum.precursor_mz)
-    if isfinite(expected) and not abs(stated - expected) <= FAR_PPM * 1e-6 * expected:
-        return expected
-    return stated
 
 
 def peaks_of(spectra: Sequence[Spectrum]) -> dict[str, torch.Tensor]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectrakit.bundle import Step, write_bundle
 from spectrakit.log import say
 from spectrakit.plugin import Job
+from spectrakit.search.conditional_logit import conditional_logit
 from spectrakit.search.molecular_fingerprints import NAME, fingerprints
 from spectrakit.train.distillation.molecules import Directions, MoleculeEncoder
 from spectrakit.train.distillation.options import StudentOptions
@@ -19,7 +20,6 @@ from spectrakit.train.distillation.ranking import (
     LISTED,
     Lists,
     block_scores,
-    fit_block_weights,
     reciprocal_ranks,
 )
 from spectrakit.train.distillation.students import Student
@@ -77,7 +77,7 @@ def write_student(
     graphs = {"encode_spectrum": spectrum, "encode_molecule": molecule}
     if lists is not None:
         scores = block_scores(lists, encode_with(spectrum, lists.views))
-        weights = fit_block_weights(scores)
+        weights = conditional_logit(scores, [0] * len(scores))
         if options.int8_loss >= 0:
             graphs = _smaller(graphs, lists, weights, options.int8_loss)
         final = _ranks(graphs, lists, weights)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from spectrakit_glmr.basis import fit_basis, principal, standardised
+from spectrakit_glmr.basis import fit_basis, principal
 from spectrakit_glmr.encoder import EncoderConfig, Int8Table, SpectrumEncoder
 from spectrakit_glmr.features import BIN, KINDS, N_BINS, BinFeatures, masses, split
 from spectrakit_glmr.language import LanguageConfig, SmilesModel, beam_search
@@ -22,9 +22,11 @@ from spectrakit_glmr.smiles import (
     tokens,
     vocabulary,
 )
-from spectrakit_glmr.spectra import joined, stated_or_expected
+from spectrakit_glmr.spectra import joined
 
 from spectrakit.preprocess.peaks import PeakLists
+from spectrakit.search.known_mass import stated_or_expected
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import BLOCKS, N_BITS, fingerprints
 
 SMILES = ["CCO", "CCN", "c1ccccc1O", "CC(=O)O", "ClCCBr", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"]
@@ -123,9 +125,9 @@ def test_squared_error_of_coordinates_is_that_of_all_bits():
 
 
 def test_standardised_scores_of_a_flat_list_say_nothing():
-    assert not standardised(np.ones(3, np.float32)).any()
-    assert standardised(np.zeros(0, np.float32)).shape == (0,)
-    np.testing.assert_allclose(standardised(np.array([0.0, 2.0], np.float32)), [-1, 1])
+    assert not standardise(np.ones(3, np.float32)).any()
+    assert standardise(np.zeros(0, np.float32)).shape == (0,)
+    np.testing.assert_allclose(standardise(np.array([0.0, 2.0], np.float32)), [-1, 1])
 
 
 def test_the_weight_makes_the_truths_likeliest():

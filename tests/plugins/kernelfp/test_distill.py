@@ -8,10 +8,10 @@ from spectrakit_kernelfp.compact import compact
 from spectrakit_kernelfp.features import Measurement, merge
 from spectrakit_kernelfp.graphs import molecule_graph, spectrum_graph
 from spectrakit_kernelfp.model import fit
-from spectrakit_kernelfp.scoring import standardise
 
 from spectrakit.bundle import Bundle
 from spectrakit.bundle.predict import inputs_of
+from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import N_BITS, fingerprints
 from spectrakit.spectrum import Axis, Modality, Spectrum
 

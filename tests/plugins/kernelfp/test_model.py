@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from spectrakit_kernelfp.data import measurement, neutral_mass, training_set
+from spectrakit_kernelfp.data import measurement, training_set
 from spectrakit_kernelfp.features import Measurement, merge
 from spectrakit_kernelfp.model import fit, held_out_weights, load, save
 from spectrakit_kernelfp.scoring import block_scores, merit
 
 from spectrakit.errors import InputError, MismatchError
+from spectrakit.search.known_mass import neutral_mass
 from spectrakit.search.molecular_fingerprints import N_BITS, clusters, fingerprints
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
 

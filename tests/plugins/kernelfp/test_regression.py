@@ -10,13 +10,10 @@ from spectrakit_kernelfp.kernel import (
     held_out_coefficients,
 )
 from spectrakit_kernelfp.latent import fit_basis, project
-from spectrakit_kernelfp.scoring import (
-    block_scores,
-    fit_logit,
-    merit,
-    probabilities,
-    standardise,
-)
+from spectrakit_kernelfp.scoring import block_scores, merit, probabilities
+
+from spectrakit.search.conditional_logit import conditional_logit
+from spectrakit.search.learned import standardise
 
 RIDGE = 0.4
 
@@ -109,4 +106,4 @@ def test_the_logit_finds_the_weights_that_made_the_choices():
     true = np.array([1.5, -0.5])
     lists = [rng.normal(size=(int(rng.integers(2, 9)), 2)) for _ in range(4000)]
     chosen = [int(rng.choice(len(x), p=probabilities(x @ true))) for x in lists]
-    np.testing.assert_allclose(fit_logit(lists, chosen, penalty=0.0), true, atol=0.1)
+    np.testing.assert_allclose(conditional_logit(lists, chosen, penalty=0.0), true, atol=0.1)
