@@ -57,6 +57,25 @@ class Molecule:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceValue:
+    """What a reference method found of one property of a sample."""
+
+    value: float
+    unit: str = ""
+    sd: float = nan  # standard error of the reference method (SEL), in ``unit``
+
+
+@dataclass(frozen=True, slots=True)
+class SampleInfo:
+    """What is known of the sample behind a spectrum beside its id."""
+
+    group: str = ""  # samples of one group stay together in every split
+    split: str = ""  # train, valid, test, as the data say
+    columns: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
+    targets: Mapping[str, ReferenceValue] = field(default_factory=dict[str, ReferenceValue])
+
+
+@dataclass(frozen=True, slots=True)
 class Spectrum:
     """One measured spectrum.
 
@@ -92,6 +111,7 @@ class Spectrum:
     molecule: Molecule | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])  # everything else it said
+    sample_info: SampleInfo | None = None
 
     @property
     def mz(self) -> FloatArray:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from spectrakit.atomic import is_device
 from spectrakit.errors import InputError, UsageError
-from spectrakit.io.sniff import READABLE, recognise
+from spectrakit.io.sniff import is_readable, recognise
 from spectrakit.io.streams import STDIN, keep_stdin
 from spectrakit.io.vendor import VENDOR_SUFFIXES, vendor_folder
 
@@ -113,7 +113,7 @@ def _folder(folder: Path) -> Iterator[Path]:
     if empty:
         raise InputError(
             f"{folder}: holds no spectra in a known format.",
-            hint="mzML, MGF, MSP and stores are read; check the folder.",
+            hint="Check the folder; convert --help names the formats that are read.",
         )
 
 
@@ -126,10 +126,12 @@ def _is_spectra(path: Path) -> bool:
     suffix = Path(name).suffix
     if suffix in _SPECTRA or suffix in VENDOR_SUFFIXES:
         return True
-    if suffix not in _MAYBE:
+    from spectrakit.io.traces.formats import SUFFIXES
+
+    if suffix not in _MAYBE and suffix not in SUFFIXES:
         return False
     try:
-        return recognise(path) in READABLE
+        return is_readable(recognise(path))
     except InputError:
         return False
 

@@ -38,13 +38,17 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
         with Store(on_disk(path)) as store:
             yield from _tidy(store, Drops(path, account))
         return
-    with open_bytes(path) as stream:
+    with open_bytes(path, archives=True) as stream:
         if account.format == "mzml":
             from spectrakit.io.mzml import read_mzml as read
         elif account.format == "mgf":
             from spectrakit.io.mgf import read_mgf as read
-        else:
+        elif account.format == "msp":
             from spectrakit.io.msp import read_msp as read
+        else:
+            from spectrakit.io.traces.formats import reader_of
+
+            read = reader_of(account.format)
         yield from read(path, stream, account)
 
 

@@ -8,9 +8,10 @@ from spectrakit.accounting import InputAccount
 from spectrakit.errors import UsageError, did_you_mean
 from spectrakit.spectrum import Spectrum
 
-_NOT_SCALAR = {"axis", "value", "columns", "extra", "molecule"}
+_NOT_SCALAR = {"axis", "value", "columns", "extra", "molecule", "sample_info"}
 COLUMNS = tuple(f.name for f in fields(Spectrum) if f.name not in _NOT_SCALAR)
 MOLECULE_COLUMNS = ("inchikey", "smiles", "inchi", "formula")
+SAMPLE_COLUMNS = ("group", "split")
 REASON = "not selected by --where"
 
 _WORDS: dict[str, dict[str, Any]] = {
@@ -22,7 +23,11 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One ``COLUMN=VALUE``; ``extra.KEY`` looks among everything else the file said."""
+    """One ``COLUMN=VALUE``.
+
+    ``extra.KEY`` looks among everything else the file said, ``sample.KEY`` among the free columns
+    of the sample.
+    """
 
     column: str
     value: str
@@ -31,6 +36,11 @@ class Condition:
         """Say whether a spectrum has this value; numbers are compared as numbers."""
         if self.column.startswith("extra."):
             found: Any = spectrum.extra.get(self.column.removeprefix("extra."))
+        elif self.column.startswith("sample."):
+            about = spectrum.sample_info
+            found = about.columns.get(self.column.removeprefix("sample.")) if about else ""
+        elif self.column in SAMPLE_COLUMNS:
+            found = getattr(spectrum.sample_info, self.column) if spectrum.sample_info else ""
         elif self.column in MOLECULE_COLUMNS:
             found = getattr(spectrum.molecule, self.column) if spectrum.molecule else ""
         else:
@@ -51,16 +61,16 @@ def parse_where(texts: Sequence[str]) -> tuple[Condition, ...]:
         UsageError: no ``=``, or an unknown column (the nearest is suggested).
     """
     conditions: list[Condition] = []
-    known = (*COLUMNS, *MOLECULE_COLUMNS)
+    known = (*COLUMNS, *MOLECULE_COLUMNS, *SAMPLE_COLUMNS)
     for text in texts:
         column, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--where '{text}' has no '='.", hint="Write --where ms_level=2.")
-        if column not in known and not column.startswith("extra."):
+        if column not in known and not column.startswith(("extra.", "sample.")):
             near = did_you_mean(column, known)
             raise UsageError(
                 f"--where '{text}': no column '{column}'. {near}".rstrip(),
-                hint=f"Columns: {', '.join(known)}, extra.KEY.",
+                hint=f"Columns: {', '.join(known)}, extra.KEY, sample.KEY.",
             )
         conditions.append(Condition(column, value))
     return tuple(conditions)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from spectrakit.errors import InputError
-from spectrakit.io.streams import COPY_AGAIN, on_disk, open_bytes
+from spectrakit.io.streams import COPY_AGAIN, archive_error, is_zip, on_disk, open_bytes
 from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
 
 READABLE = ("mzml", "mgf", "msp", "store")
@@ -23,19 +23,18 @@ _NOT_YET = {  # recognised -> (what it is, what makes it readable)
     "massbank": ("a MassBank record", "MassBank's own MSP export of the same record"),
     "ms2": ("MS2 text", 'msconvert "{path}" --mgf'),
     "json": ("JSON", "the library's site, downloaded as MSP or MGF"),
-    "jcamp": ("JCAMP-DX", "the instrument's software, exported as MGF or MSP"),
 }
 
 
 def sniff(path: Path) -> str:
-    """Return the format of ``path``: one of ``mzml mgf msp store``.
+    """Return the format of ``path``: ``mzml mgf msp store`` or one of ``io.traces.formats``.
 
     Raises:
         InputError: missing, empty, unreadable, a vendor's raw data, or no format that is read
             here; formats that are recognised get the command that converts them.
     """
     kind = recognise(path)
-    if kind in READABLE:
+    if is_readable(kind):
         return kind
     if kind in _NOT_YET:
         what, how = _NOT_YET[kind]
@@ -44,9 +43,19 @@ def sniff(path: Path) -> str:
             hint=f"Convert it to mzML, MGF or MSP first: {how.format(path=path)}.",
         )
     raise InputError(
-        f"{path}: is in no known format (not mzML, MGF, MSP or a store).",
-        hint="Export it from the instrument's software as mzML, or convert it with msconvert.",
+        f"{path}: is in no known format.",
+        hint="Export it from the instrument's software: mass spectra as mzML, others as JCAMP-DX "
+        "or CSV.",
     )
+
+
+def is_readable(kind: str) -> bool:
+    """Say whether spectra are read from a format that ``recognise`` gave."""
+    if kind in READABLE or not kind:
+        return bool(kind)
+    from spectrakit.io.traces.formats import is_trace_format
+
+    return is_trace_format(kind)
 
 
 def recognise(path: Path) -> str:
@@ -59,21 +68,38 @@ def recognise(path: Path) -> str:
         if kind := vendor_folder(path):
             raise vendor_error(path, kind)
         raise InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")
-    with open_bytes(path) as stream:
-        head = stream.read(_HEAD)
-        if head.startswith(_HDF5_MAGIC):
+    with open_bytes(path, archives=True) as stream:
+        raw = stream.read(_HEAD)
+        if raw.startswith(_HDF5_MAGIC) and _is_store(path):
             return "store"
-        head = head.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
+        head = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
         kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
         if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD):
             kind = "mgf"
     if not kind:
+        from spectrakit.io.traces.formats import recognise_trace
+
+        kind = recognise_trace(raw, path)
+    if not kind:
+        if is_zip(raw):
+            raise archive_error(path)
         if vendor := vendor_file(path, head):
             raise vendor_error(path, vendor)
         if not head.strip():
             size = on_disk(path).stat().st_size
             raise InputError(f"{path}: is empty ({size} bytes, no spectra).", hint=COPY_AGAIN)
     return kind
+
+
+def _is_store(path: Path) -> bool:
+    """Say whether an HDF5 file is to be read as a store; one that is damaged is."""
+    import h5py
+
+    try:
+        with h5py.File(on_disk(path), "r", locking=False) as file:
+            return "format" in file.attrs or "blocks" in file
+    except OSError:
+        return True
 
 
 def _xml_kind(path: Path, head: bytes) -> str:
@@ -105,6 +131,4 @@ def _text_kind(head: bytes) -> str:
         return "msp"
     if text.startswith((b"{", b"[")):
         return "json"
-    if text.startswith(b"##TITLE"):
-        return "jcamp"
     return "ms2" if re.match(rb"[HS]\t", text) else ""

@@ -90,8 +90,12 @@ class BoundedReader(io.RawIOBase):
 
 
 @contextmanager
-def open_bytes(path: Path) -> Generator[BinaryIO]:
+def open_bytes(path: Path, *, archives: bool = False) -> Generator[BinaryIO]:
     """Yield the decompressed bytes of ``path``.
+
+    Args:
+        path: the file.
+        archives: yield a zip archive as it is (some formats are one) rather than refuse it.
 
     Raises:
         InputError: the file is missing, not readable, a folder, or in a packing not undone here.
@@ -115,12 +119,22 @@ def open_bytes(path: Path) -> Generator[BinaryIO]:
             yield BoundedReader(path, gzip.GzipFile(fileobj=raw, mode="rb"))  # type: ignore[arg-type]  # GzipFile is a binary stream
         elif magic[:3] == b"BZh":
             yield BoundedReader(path, bz2.BZ2File(raw))  # type: ignore[arg-type]  # BZ2File is a binary stream
-        elif magic[:4] == b"PK\x03\x04" or magic == b"\xfd7zXZ\x00" or magic[:2] == b"7z":
-            raise InputError(
-                f"{path}: is an archive (zip, xz or 7z).", hint="Unpack it and give what is inside."
-            )
+        elif (is_zip(magic) and not archives) or magic == b"\xfd7zXZ\x00" or magic[:2] == b"7z":
+            raise archive_error(path)
         else:
             yield raw
+
+
+def is_zip(head: bytes) -> bool:
+    """Say by its first bytes whether a file is a zip archive."""
+    return head[:4] == b"PK\x03\x04"
+
+
+def archive_error(path: Path) -> InputError:
+    """Return the error for an archive that is no format of its own."""
+    return InputError(
+        f"{path}: is an archive (zip, xz or 7z).", hint="Unpack it and give what is inside."
+    )
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> InputError:

@@ -106,6 +106,8 @@ class Batch(Sequence[Spectrum]):
         store = self.block.store
         if field == "molecule":
             return store.molecules_at(self._links("molecule"))
+        if field == "sample_info":
+            return [store.sample_info(row) for row in self._links("sample")]
         if field in ("sample", "instrument"):
             rows = self._links(field)
             names = store.names(f"{field}s") if any(row >= 0 for row in rows) else []

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.spectrum import Molecule, Spectrum
+from spectrakit.spectrum import Molecule, ReferenceValue, SampleInfo, Spectrum
 from spectrakit.store.block import Block
 from spectrakit.store.columns import Table, Texts
 from spectrakit.store.guard import SafeFile
@@ -41,6 +41,7 @@ class Store:
         self._blocks: dict[str, Block] | None = None
         self._tables: dict[str, Table] = {}
         self._names: dict[str, list[str]] = {}
+        self._sample_info: list[SampleInfo | None] | None = None
         self._molecules: OrderedDict[int, list[Molecule]] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -153,6 +154,35 @@ class Store:
             "value": file.need("/targets/value", shape, "f8").read(),
             "reference_sd": file.need("/targets/reference_sd", shape, "f8").read(),
         }
+
+    def sample_info(self, row: int) -> SampleInfo | None:
+        """Return what is known of a sample beside its id; None where that is nothing."""
+        if self._sample_info is None:
+            self._sample_info = list(self._all_sample_info())
+        return self._sample_info[row] if 0 <= row < len(self._sample_info) else None
+
+    def _all_sample_info(self) -> Iterator[SampleInfo | None]:
+        samples, targets = self.samples, self.targets
+        n = samples.n
+        free = {name: samples[name].tolist() for name in samples.free}
+        group, split = samples["group"].tolist(), samples["split"].tolist()
+        names, units = targets.get("property", ()), targets.get("unit", ())
+        nothing = np.full((n, 0), np.nan)
+        values = targets.get("value", nothing).tolist()
+        spread = targets.get("reference_sd", nothing).tolist()
+        for k in range(n):
+            told = {
+                str(name): ReferenceValue(value, str(unit), sd)
+                for name, unit, value, sd in zip(names, units, values[k], spread[k], strict=True)
+                if value == value
+            }
+            columns = {
+                name: cells[k]
+                for name, cells in free.items()
+                if cells[k] != "" and cells[k] == cells[k]
+            }
+            known = group[k] or split[k] or columns or told
+            yield SampleInfo(group[k], split[k], columns, told) if known else None
 
     @property
     def sample_molecules(self) -> dict[str, NDArray[Any]]:

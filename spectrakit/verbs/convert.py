@@ -231,10 +231,20 @@ def _store_file(
         except InputError:
             account.drop(_NOT_KEPT)
             continue
+        _add_sample(writer, spectrum)
         samples.add(spectrum.sample)
         account.keep()
         if account.kept % _EVERY == 0:
             advance(_EVERY)
+
+
+def _add_sample(writer: "StoreWriter", spectrum: Spectrum) -> None:
+    about = spectrum.sample_info
+    if about is None:
+        return
+    writer.add_sample(spectrum.sample, group=about.group, split=about.split, **about.columns)
+    for name, known in about.targets.items():
+        writer.add_target(spectrum.sample, name, known.value, known.unit, known.sd)
 
 
 def _exported(

@@ -90,7 +90,6 @@ def test_stdin_is_read_like_a_file(monkeypatch):
         ("a.zip", b"PK\x03\x04abc", "archive", "Unpack"),
         ("a.xml", b'<?xml version="1.0"?><mzXML>', "is mzXML", "msconvert"),
         ("a.xml", b"<html>", "no known format", "Export"),
-        ("a.txt", b"##TITLE=x\n", "JCAMP", "exported"),
         ("a.json", b'[{"a": 1}]', "JSON", "MSP"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Traces (NIR, IR, Raman, optical, NMR) out of files: one module for each format family."""
