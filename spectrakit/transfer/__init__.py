@@ -1,0 +1,1 @@
+"""Calibration transfer: a calibration of one instrument made to work on another."""
