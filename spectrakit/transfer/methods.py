@@ -1,0 +1,50 @@
+"""The methods of calibration transfer by name: what each needs, and the function that fits it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrakit.transfer.affine import AffineSum
+from spectrakit.transfer.members import Standards
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted method.
+
+    Attributes:
+        calibration: of target spectra.
+        left_out: (N, k) predictions of standards by fits that did not see them (``data.folds``).
+        chosen: (k,) what was chosen, as text.
+    """
+
+    calibration: AffineSum
+    left_out: FloatArray
+    chosen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method.
+
+    Attributes:
+        name: as ``--method`` takes it.
+        says: one line for ``--help``.
+        uses: "nothing", "paired spectra", "labels", "labels of the target only" or
+            "unpaired spectra".
+        fit: takes (data, seed) and returns ``Fitted``; raises MismatchError where the method
+            cannot be fitted to such data.
+        least: standards that it needs.
+        same_axis: whether both instruments must share the axis.
+    """
+
+    name: str
+    says: str
+    uses: str
+    fit: Callable[[Standards, int], Fitted]
+    least: int
+    same_axis: bool
