@@ -8,6 +8,7 @@ import numpy as np
 
 from spectrakit.errors import MismatchError, UsageError
 from spectrakit.preprocess import traces
+from spectrakit.preprocess.baseline import als_baseline
 from spectrakit.preprocess.resampling import even_points, resample
 from spectrakit.spectrum import FloatArray
 
@@ -115,7 +116,7 @@ def _detrend(values: FloatArray, axis: FloatArray, *, order: int) -> FloatArray:
 def _als(
     values: FloatArray, axis: FloatArray, *, lam: float, p: float, iterations: int
 ) -> FloatArray:
-    return values - traces.als_baseline(values, lam=lam, p=p, iterations=iterations)
+    return values - als_baseline(values, lam=lam, p=p, iterations=iterations)
 
 
 def _normalise(values: FloatArray, axis: FloatArray, *, kind: str) -> FloatArray:

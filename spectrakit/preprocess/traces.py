@@ -54,7 +54,7 @@ def msc(values: FloatArray, reference: FloatArray) -> FloatArray:
     length = float(np.sqrt(shape @ shape))
     with np.errstate(invalid="ignore", divide="ignore"):
         centred = values - values.mean(axis=1, keepdims=True)
-        slope = (centred @ shape)[:, None] / length**2
+        slope = centred @ (shape / length**2)[:, None]
         size = _size(values) * np.sqrt(len(reference)) / length
         return _scaled(centred, slope, size) + level
 
@@ -148,62 +148,6 @@ def polynomials(channels: int, order: int) -> FloatArray:
         )
     position = np.linspace(-1.0, 1.0, channels)
     return np.linalg.qr(np.polynomial.legendre.legvander(position, order))[0]
-
-
-def als_baseline(
-    values: FloatArray, *, lam: float = 1e5, p: float = 0.01, iterations: int = 10
-) -> FloatArray:
-    """Return the asymmetric least-squares baseline of each row.
-
-    Args:
-        values: (n, p) float64.
-        lam: weight of the squared second differences; larger is smoother.
-        p: weight of channels above the baseline; those below have 1 - p.
-        iterations: solves, each with the weights of the last; fixed, so that a graph can do it.
-
-    Raises:
-        UsageError: a parameter that cannot be meant.
-        MismatchError: fewer than five channels.
-
-    Source: Eilers and Boelens 2005, Baseline correction with asymmetric least squares smoothing.
-    """
-    from scipy.linalg import solveh_banded
-
-    if not (lam > 0 and 0 < p < 1 and iterations >= 1):
-        raise UsageError(
-            f"als cannot have lam={lam:g}, p={p:g}, iterations={iterations}.",
-            hint="lam > 0, 0 < p < 1, iterations >= 1.",
-        )
-    bands = lam * second_difference_bands(values.shape[1])
-    baseline = np.full_like(values, np.nan)
-    for row in np.flatnonzero(np.isfinite(values).all(axis=1)):
-        one, fitted = values[row], values[row]
-        weight = np.ones_like(one)
-        for _ in range(iterations):
-            matrix = bands.copy()
-            matrix[2] += weight
-            fitted = solveh_banded(matrix, weight * one, check_finite=False)
-            weight = np.where(one > fitted, p, 1 - p)
-        baseline[row] = fitted
-    return baseline
-
-
-def second_difference_bands(channels: int) -> FloatArray:
-    """Return (3, p): second, first and main diagonal of D'D, D the second differences.
-
-    Raises:
-        MismatchError: fewer than five channels.
-    """
-    if channels < 5:
-        raise MismatchError(
-            f"a baseline needs 5 channels, not {channels}.", hint="Cut less, or leave als out."
-        )
-    bands = np.zeros((3, channels))
-    for offset, product in ((0, (1.0, 4.0, 1.0)), (1, (-2.0, -2.0)), (2, (1.0,))):
-        for start, value in enumerate(product):
-            first = start + offset
-            bands[2 - offset, first : first + channels - 2] += value
-    return bands
 
 
 def normalise(values: FloatArray, *, kind: str) -> FloatArray:

@@ -10,6 +10,7 @@ from scipy import signal, stats
 
 from spectrakit.errors import MismatchError, UsageError
 from spectrakit.preprocess import traces
+from spectrakit.preprocess.baseline import als_baseline
 from spectrakit.preprocess.resampling import even_points, resample
 
 RNG = np.random.default_rng(7)
@@ -77,7 +78,7 @@ def test_detrend_leaves_what_no_polynomial_explains(order):
 @pytest.mark.parametrize("lam", [1.0, 1e3, 1e6])
 def test_als_is_the_dense_solution(lam):
     second = np.diff(np.eye(60), 2, axis=0)
-    done = traces.als_baseline(ROWS, lam=lam, p=0.02, iterations=6)
+    done = als_baseline(ROWS, lam=lam, p=0.02, iterations=6)
     for row, baseline in zip(ROWS, done, strict=True):
         weight = np.ones(60)
         for _ in range(6):
@@ -91,7 +92,7 @@ def test_als_takes_the_line_under_peaks():
     x = np.linspace(0, 1, 300)
     line = 2 + 3 * x
     peaks = np.exp(-(((x - 0.3) / 0.01) ** 2)) + np.exp(-(((x - 0.7) / 0.02) ** 2))
-    baseline = traces.als_baseline((line + peaks)[None], lam=1e6, p=1e-4)[0]
+    baseline = als_baseline((line + peaks)[None], lam=1e6, p=1e-4)[0]
     np.testing.assert_allclose(baseline, line, atol=5e-3)
 
 
@@ -123,7 +124,7 @@ def test_a_row_without_scale_or_with_nan_is_nan_and_harms_no_other():
     for step in (
         lambda v: traces.savitzky_golay(v, window=5, order=2),
         traces.detrend,
-        traces.als_baseline,
+        als_baseline,
     ):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
