@@ -27,15 +27,20 @@ _Numpy = Callable[[FloatArray], FloatArray]
 class Member:
     """One linear model of a head, for q properties: ``clip(offset + basis @ coefficients)``.
 
-    ``coefficients`` (p_b, q); ``offset``, ``weight``, ``lower`` and ``upper`` (q,) float64.
+    ``coefficients`` (p_b, q); ``offset`` (q,); ``weight``, ``lower`` and ``upper`` (q,) or one
+    number for all; float64.
     """
 
     basis: str
     coefficients: FloatArray
     offset: FloatArray
-    weight: FloatArray
-    lower: FloatArray
-    upper: FloatArray
+    weight: FloatArray | float = 1.0
+    lower: FloatArray | float = -np.inf
+    upper: FloatArray | float = np.inf
+
+    def row(self, name: str) -> FloatArray:
+        """Return an attribute as (q,) float64."""
+        return np.broadcast_to(np.asarray(getattr(self, name), np.float64), self.offset.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,8 @@ class TraceGraph:
         for one in members:
             _fit("coefficients", one.coefficients, (len(self.axis_of(one.basis)), width))
             for name in ("offset", "weight", "lower", "upper"):
-                _fit(name, getattr(one, name), (width,))
+                if np.ndim(getattr(one, name)) or name == "offset":
+                    _fit(name, getattr(one, name), (width,))
         groups: dict[str, list[Member]] = {}
         for one in members:
             groups.setdefault(one.basis, []).append(one)
@@ -157,7 +163,7 @@ class TraceGraph:
         nodes, width = self._nodes, len(members[0].offset)
         together = np.concatenate([one.coefficients for one in members], axis=1)
         row = {
-            name: np.concatenate([getattr(one, name) for one in members]).astype(np.float64)
+            name: np.concatenate([one.row(name) for one in members])
             for name in ("offset", "weight", "lower", "upper")
         }
         plain = nodes.op("MatMul", tensor, nodes.constant(together))
