@@ -81,7 +81,11 @@ def _in_unit(
         converted = convert_axis(one.axis.values, one.axis.unit, unit)
     except MismatchError as error:
         raise _other_axis(bundle, one, axis, unit, str(error).rstrip(".")) from error
-    _say(said, f"axes in {one.axis.unit} are brought to the {unit} of bundle {bundle.label}.")
+    _say(
+        said,
+        f"axes in {one.axis.unit} are brought to the {unit} of bundle "
+        f"{bundle.label}, as of vacuum.",
+    )
     return converted
 
 

@@ -102,7 +102,10 @@ def apply_trace_steps(
     """
     values, axis = without_infinities(values), np.asarray(axis, np.float64)
     for step in steps:
-        values, axis = _applied(values, axis, step, parameters_of(step))
+        try:
+            values, axis = _applied(values, axis, step, parameters_of(step))
+        except UsageError as error:  # nobody typed it: it was stored
+            raise MismatchError(str(error), hint="Make the bundle again.") from error
     return values, axis
 
 

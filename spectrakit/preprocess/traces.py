@@ -73,13 +73,13 @@ def savitzky_golay(
 
     Source: Savitzky and Golay 1964, Analytical Chemistry 36, 1627.
     """
-    centre, left, right = savitzky_golay_weights(window, order, derivative)
     channels = values.shape[1]
     if channels < window:
         raise MismatchError(
             f"a Savitzky-Golay window of {window} channels does not fit {channels}.",
             hint="Choose a smaller window, or cut less.",
         )
+    centre, left, right = savitzky_golay_weights(window, order, derivative)
     half, inner = window // 2, channels - window + 1
     with np.errstate(invalid="ignore"):
         result = np.empty_like(values)

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
 from spectrakit.bundle.trace_graph import Member, TraceGraph
@@ -64,18 +64,16 @@ STEP_TEXTS = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.lists(STEP_TEXTS, min_size=1, max_size=4), st.integers(0, 5), st.booleans())
-@example(EVERY_STEP.split(",als")[:1], 0, True)
 def test_any_chain_is_the_same_in_the_graph(texts, seed, falling):
     values = spectra(seed)
     axis = AXIS[::-1] if falling else AXIS
     try:
         steps = fit_steps(parse_chain(",".join(texts)), values, axis)
     except MismatchError:  # a resampling outside of what a cut left, negative "transmittance"
-        return
-    if not np.isfinite(apply_trace_steps(values, axis, steps)[0]).all():
-        return
+        reject()
+    assume(np.isfinite(apply_trace_steps(values, axis, steps)[0]).all())
     graph = TraceGraph(axis)
     graph.apply(steps)
     graph.output("x")
@@ -83,7 +81,6 @@ def test_any_chain_is_the_same_in_the_graph(texts, seed, falling):
     for batch in BATCHES:
         expected, new_axis = apply_trace_steps(values[:batch], axis, steps)
         np.testing.assert_array_equal(graph.axis_of(), new_axis)
-        # each further step may enlarge rounding: 1e-9 of the largest value is the promise
         close(run(model, values[:batch])["x"], expected)
 
 

@@ -93,7 +93,7 @@ def test_wavenumbers_are_brought_to_wavelengths_and_said_so(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         found = answers(bundle, trace(values[0], convert_axis(AXIS, "nm", "cm-1"), "cm-1"))
     assert found == answers(bundle, trace(values[0], AXIS))
-    assert "axes in cm-1 are brought to the nm of bundle cal@1.0." in caplog.text
+    assert "axes in cm-1 are brought to the nm of bundle cal@1.0, as of vacuum." in caplog.text
     covering, *_ = calibrated(tmp_path / "b", resample=True)
     wide = np.linspace(9000.0, 10100.0, 3000)
     found = answers(covering, trace(smooth(1e7 / wide), wide, "cm-1"))
