@@ -14,7 +14,7 @@ from spectrakit.bundle.onnx_nodes import Nodes
 from spectrakit.errors import MismatchError
 from spectrakit.preprocess.resampling import interpolation
 from spectrakit.preprocess.trace_kinds import resample_points, resolved_window
-from spectrakit.preprocess.trace_steps import StepLike, kind_of, parameters_of
+from spectrakit.preprocess.trace_steps import StepLike, apply_trace_steps, parameters_of
 from spectrakit.preprocess.traces import (
     NO_SCALE,
     NOT_A_FRACTION,
@@ -40,8 +40,7 @@ def append_step(nodes: Nodes, tensor: str, axis: FloatArray, step: StepLike) -> 
             f"the preprocessing step '{step.step}' version {step.version} has no graph.",
             hint="Update spectrakit.",
         )
-    kind = kind_of(step)  # a numpy run refuses what does not fit, with the same words
-    kind.apply(np.zeros((1, len(axis))), axis, **told)
+    apply_trace_steps(np.zeros((1, len(axis))), axis, [step])  # refuses what does not fit
     return build(nodes, tensor, axis, **told)
 
 
