@@ -1,6 +1,7 @@
 """Figures of choices: methods side by side with their intervals, and the learning curve."""
 
-from math import isfinite
+from collections.abc import Sequence
+from math import isfinite, nan
 from typing import TYPE_CHECKING
 
 from spectrakit.report.drawing import BLUE, FAINT, INK, SOFT, canvas, key, label, quantity
@@ -37,18 +38,21 @@ def forest(result: PropertyResult) -> "Canvas | None":
         return None
     longest = max(len(label(row.method, 24)) for row in rows)
     height = 0.95 + 0.3 * len(rows)
-    drawing, axes = canvas(height=max(height, 1.7), left=max(0.72, 0.42 + 0.073 * longest))
+    drawing, axes = canvas(height=max(height, 1.7), left=max(0.72, 0.42 + 0.078 * longest))
     test = on_test(result)
-    for k, row in enumerate(rows):
-        chosen = row.method == result.method
-        colour = BLUE if chosen else INK if is_reference(row) else SOFT
-        if chosen:
-            axes.axhspan(k - 0.45, k + 0.45, color=BLUE, alpha=0.09, linewidth=0)
+    error = "RMSEP" if test else "RMSE, left out,"
+    for colour in (SOFT, INK, BLUE):
+        same = [(k, row) for k, row in enumerate(rows) if _colour(row, result) == colour]
+        left_out = [(k, row.cv_rmse, row.cv_low, row.cv_high) for k, row in same]
         if test:
-            _bar(axes, row.rmsep, row.rmsep_low, row.rmsep_high, k - 0.11, colour, "o", True)
-            _bar(axes, row.cv_rmse, row.cv_low, row.cv_high, k + 0.2, FAINT, "s", False)
+            tested = [(k - 0.11, row.rmsep, row.rmsep_low, row.rmsep_high) for k, row in same]
+            _bars(axes, [(k + 0.31, *rest) for k, *rest in left_out], FAINT, "s", False)
+            _bars(axes, tested, colour, "o", True)
         else:
-            _bar(axes, row.cv_rmse, row.cv_low, row.cv_high, k, colour, "s", False)
+            _bars(axes, left_out, colour, "s", False)
+        if colour == BLUE:
+            for k, _ in same:
+                axes.axhspan(k - 0.45, k + 0.55, color=BLUE, alpha=0.09, linewidth=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [label(row.method, 24) for row in rows])
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -62,13 +66,10 @@ def forest(result: PropertyResult) -> "Canvas | None":
     axes.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.6)
     axes.set_axisbelow(True)
     _span(axes, rows, test)
-    axes.set_xlabel(quantity("RMSEP" if test else "RMSE of standards left out", result.unit))
+    axes.set_xlabel(quantity(f"{error} of {label(result.name, 16)}", result.unit, 44))
     if test:
-        axes.scatter([], [], s=22, marker="o", color=SOFT, label="Test samples")
-        axes.scatter(
-            [], [], s=18, marker="s", facecolors="white", edgecolors=FAINT,
-            label="Standards left out",
-        )  # fmt: skip
+        _bars(axes, [], SOFT, "o", True, "Test samples")
+        _bars(axes, [], FAINT, "s", False, "Standards left out")
         key(axes)
     return drawing
 
@@ -106,7 +107,7 @@ def curve(result: LearningCurve) -> "Canvas | None":
         )  # fmt: skip
     axes.set_xticks(n if len(n) <= 10 else n[:: -(-len(n) // 10)])
     axes.set_xlabel("Standards measured on the new instrument")
-    axes.set_ylabel(quantity("Expected RMSEP", result.unit))
+    axes.set_ylabel(quantity(f"Expected RMSEP of {label(result.property, 14)}", result.unit))
     key(axes)
     return drawing
 
@@ -116,23 +117,31 @@ def _error(row: MethodRow, test: bool) -> float:
     return value if value is not None and isfinite(value) else float("inf")
 
 
-def _bar(
+def _colour(row: MethodRow, result: PropertyResult) -> str:
+    return BLUE if row.method == result.method else INK if is_reference(row) else SOFT
+
+
+def _bars(
     axes: "Axes",
-    value: float | None,
-    low: float | None,
-    high: float | None,
-    at: float,
+    estimates: Sequence[tuple[float, float | None, float | None, float | None]],
     colour: str,
     mark: str,
     filled: bool,
+    name: str | None = None,
 ) -> None:
-    if value is None or not isfinite(value):
-        return
-    if low is not None and high is not None and isfinite(low) and isfinite(high):
-        axes.plot([low, high], [at, at], color=colour, linewidth=1.4)
-    axes.scatter(
-        [value], [at], s=26 if filled else 18, marker=mark, zorder=3, linewidths=1.1,
-        facecolors=colour if filled else "white", edgecolors=colour,
+    """Draw estimates (height, value, low, high) as marks on their intervals, in one go."""
+    there = [
+        (at, *(end if end is not None and isfinite(end) else nan for end in (value, low, high)))
+        for at, value, low, high in estimates
+        if value is not None and isfinite(value)
+    ]
+    ends = [x for _, _, low, high in there for x in (low, high, nan)]
+    heights = [y for at, *_ in there for y in (at, at, nan)]
+    axes.plot(ends, heights, color=colour, linewidth=1.4)
+    axes.plot(
+        [value for _, value, _, _ in there], [at for at, *_ in there], linestyle="none",
+        marker=mark, markersize=5.5 if filled else 4.5, color=colour, markeredgewidth=1.1,
+        markerfacecolor=colour if filled else "white", label=name, zorder=3,
     )  # fmt: skip
 
 

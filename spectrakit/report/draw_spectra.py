@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.report.drawing import BLUE, FAINT, GREEN, RED, SOFT, canvas, key, label, quantity
+from spectrakit.report.drawing import (
+    BLUE,
+    FAINT,
+    GREEN,
+    RED,
+    SOFT,
+    canvas,
+    key,
+    label,
+    lower_top,
+    quantity,
+)
 from spectrakit.transfer.result import Spectra
 
 if TYPE_CHECKING:
@@ -75,7 +86,7 @@ def overlay(
     Every set shows its mean as a strong line and up to 12 of its spectra as thin ones.
     """
     drawing, axes = canvas()
-    for words, spectra, colour, style in layers:
+    for _, spectra, colour, _ in layers:
         lines(axes, spectra, colour)
     for words, spectra, colour, style in layers:
         mean_line(axes, spectra, colour, style, words)
@@ -107,7 +118,7 @@ def differences(
     name_axes(axes, source, value_unit, modality)
     key(axes, columns=1 if len(shown) > 1 else 2)
     if len(shown) > 1:
-        _make_room(drawing, axes)
+        lower_top(drawing, axes, 0.2)
     return drawing
 
 
@@ -186,10 +197,3 @@ def thinned(axis: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArra
 
 def _minus(other: Spectra, source: Spectra) -> Spectra:
     return Spectra(source.axis, source.axis_unit, other.values - source.values, source.samples)
-
-
-def _make_room(drawing: "Canvas", axes: "Axes") -> None:
-    """Lower the plot's top for a key of two lines."""
-    place = axes.get_position()
-    less = 0.2 / drawing.get_figheight()
-    axes.set_position((place.x0, place.y0, place.width, place.height - less))

@@ -22,7 +22,7 @@ def predicted(result: PropertyResult) -> "Canvas | None":
     sets = _sets(result)
     if not sets:
         return None
-    drawing, axes = canvas(height=3.9)
+    drawing, axes = canvas()
     ends = [np.concatenate([part.known, part.value]) for _, part, *_ in sets]
     low, high = _padded(np.concatenate(ends))
     axes.axline((low, low), slope=1.0, color=SOFT, linewidth=0.9, zorder=1)
@@ -37,7 +37,7 @@ def predicted(result: PropertyResult) -> "Canvas | None":
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.text(
-        0.985, 0.93, "1 : 1", transform=axes.transAxes, ha="right", va="top",
+        0.06, 0.02, "1 : 1", transform=axes.transAxes, ha="left", va="bottom",
         color=SOFT, fontsize=8.5,
     )  # fmt: skip
     axes.set_xlabel(quantity(f"Reference {result.name}", result.unit))
@@ -77,11 +77,13 @@ def scores(points: FloatArray, chosen: NDArray[np.int64]) -> "Canvas":
     others = np.setdiff1d(np.flatnonzero(there), chosen)
     picked = [(k + 1, int(row)) for k, row in enumerate(chosen) if there[row]]
     _marks(
-        axes, points[others, 0], points[others, 1], f"Other samples ({len(others)})", SOFT,
-        "o", False, size=12,
+        axes, points[others, 0], points[others, 1], f"Other samples ({len(others)})", FAINT,
+        "o", True, size=4.5,
     )  # fmt: skip
     rows = np.array([row for _, row in picked], dtype=np.int64)
-    _marks(axes, points[rows, 0], points[rows, 1], f"Chosen ({len(rows)})", BLUE, "D", True)
+    _marks(
+        axes, points[rows, 0], points[rows, 1], f"Chosen ({len(rows)})", BLUE, "D", True, size=6.0
+    )
     if len(picked) <= _MOST_LABELS:
         for order, row in picked:
             axes.annotate(
@@ -121,14 +123,14 @@ def _marks(
     colour: str,
     mark: str,
     filled: bool,
-    size: float = 20,
+    size: float = 5.0,
 ) -> None:
     if not len(x):
         return
-    axes.scatter(
-        x, y, s=size, marker=mark, label=words, linewidths=1.0 if not filled else 0.4,
-        facecolors=colour if filled else "white", edgecolors="white" if filled else colour,
-        zorder=3,
+    axes.plot(
+        x, y, linestyle="none", marker=mark, markersize=size, label=words, color=colour,
+        markerfacecolor=colour if filled else "white", zorder=3,
+        markeredgecolor="white" if filled else colour, markeredgewidth=0.4 if filled else 1.0,
     )  # fmt: skip
 
 

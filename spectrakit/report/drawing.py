@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
 INK, SOFT, FAINT = "#1c2126", "#59636e", "#b4bdc6"
-WIDTH, HEIGHT = 4.7, 3.3  # inches: text stays readable at 360 pixels
-_TOP, _BOTTOM, _LEFT, _RIGHT = 0.42, 0.5, 0.72, 0.12  # inches around the plot
+WIDTH, HEIGHT = 4.4, 3.2  # inches: text stays readable at 360 pixels
+_TOP, _BOTTOM, _LEFT, _RIGHT = 0.4, 0.52, 0.75, 0.12  # inches around the plot
 _STYLE = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same layout everywhere
-    "font.size": 9.0,
+    "font.size": 9.5,
     "text.parse_math": False,  # names are text, whatever dollars they hold
     "text.color": INK,
     "axes.edgecolor": SOFT,
@@ -38,12 +38,13 @@ _STYLE = {
     "ytick.color": SOFT,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "legend.handlelength": 1.6,
-    "legend.columnspacing": 1.2,
+    "legend.fontsize": 9.0,
+    "legend.handlelength": 1.4,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.0,
     "legend.borderpad": 0.0,
     "legend.borderaxespad": 0.0,
     "lines.solid_capstyle": "round",
@@ -102,6 +103,13 @@ def label(text: object, most: int = 26) -> str:
 def quantity(what: str, unit: str, most: int = 34) -> str:
     """Return an axis title: quantity / unit."""
     return f"{label(what, most)} / {label(unit, 20)}" if unit else label(what, most)
+
+
+def lower_top(drawing: "Canvas", axes: "Axes", inches: float) -> None:
+    """Lower the top of a plot to make room for a longer key."""
+    place = axes.get_position()
+    less = inches / drawing.get_figheight()
+    axes.set_position((place.x0, place.y0, place.width, place.height - less))
 
 
 def as_svg(drawing: "Canvas") -> bytes:

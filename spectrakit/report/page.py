@@ -25,12 +25,16 @@ Content = str | None
 def el(tag: str, *content: Content, **attributes: str | None) -> Html:
     """Return an element; None is left out. ``class_`` and ``aria_label`` mean what they say."""
     written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(plain(value, 1 << 30))}"'
+        f' {name.rstrip("_").replace("_", "-")}="{_quoted(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
     opened = f"<{tag}{written}>"
     return Html(opened if tag in _EMPTY else f"{opened}{join(*content)}</{tag}>")
+
+
+def _quoted(value: str) -> str:
+    return value if isinstance(value, Html) else escape(plain(value))
 
 
 def join(*content: Content) -> Html:
@@ -62,7 +66,7 @@ def figure(drawn: Figure | None) -> Html | None:
     """Return a figure with its picture inside the page."""
     if drawn is None:
         return None
-    source = "data:image/svg+xml;base64," + b64encode(drawn.svg).decode("ascii")
+    source = Html("data:image/svg+xml;base64," + b64encode(drawn.svg).decode("ascii"))
     return el(
         "figure",
         el("img", src=source, alt=drawn.alt),
@@ -110,7 +114,9 @@ def table(caption: str, head: Sequence[Content], rows: Sequence[Row], text: int 
         )
         for row in rows
     ]
-    whole = el("table", el("caption", caption), el("thead", el("tr", *top)), el("tbody", *body))
+    whole = el(
+        "table", el("caption", el("span", caption)), el("thead", el("tr", *top)), el("tbody", *body)
+    )
     return el("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 

@@ -8,8 +8,19 @@ from numpy.typing import NDArray
 
 from spectrakit.report import draw_values
 from spectrakit.report.drawing import as_svg
-from spectrakit.report.page import Figure, Html, Row, badge, box, bullets, el, join, name, section
-from spectrakit.report.page import table
+from spectrakit.report.page import (
+    Figure,
+    Html,
+    Row,
+    badge,
+    box,
+    bullets,
+    el,
+    join,
+    name,
+    section,
+    table,
+)
 from spectrakit.report.text import count, listing, number
 from spectrakit.transfer.result import Gate
 

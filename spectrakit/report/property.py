@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from spectrakit.report import draw_methods, draw_values
 from spectrakit.report.drawing import as_svg
-from spectrakit.report.page import Content, Figure, Html, Row, badge, el, figures, join, name
+from spectrakit.report.page import Content, Figure, Html, Row, badge, el, figures, join, name, table
 from spectrakit.report.page import section as section_of
-from spectrakit.report.page import table
 from spectrakit.report.text import (
     DASH,
     count,
@@ -28,9 +27,12 @@ def chosen_row(result: PropertyResult) -> MethodRow | None:
 
 
 def decimals(result: PropertyResult) -> int:
-    """Return the places for every error of a property: the smallest error shows three digits."""
-    errors = [error for row in result.rows for error in (row.rmsep, row.cv_rmse)]
-    return min(6, places([*errors, result.sel]))
+    """Return the places for every error of a property: that in use shows three digits."""
+    row = chosen_row(result)
+    used = [] if row is None else [row.rmsep if known(row.rmsep) else row.cv_rmse]
+    if any(known(error) and error for error in used):
+        return places(used)
+    return places(error for row in result.rows for error in (row.rmsep, row.cv_rmse))
 
 
 def error_words(result: PropertyResult) -> str:
@@ -78,8 +80,7 @@ def section(
         el(
             "p",
             "Method: ", el("strong", name(result.method)), ". ", sentence(result.why),
-            " ", sentence(error_words(result).capitalize()
-                          if error_words(result).startswith("error") else error_words(result)),
+            " ", sentence(error_words(result)),
         ),
         figures(*_value_figures(result), *_method_figures(result), *map(curve_figure, own)),
         *(el("p", sentence(curve.says)) for curve in own if curve.says),
@@ -116,7 +117,7 @@ def iso_table(result: PropertyResult) -> Html | None:
         Row(
             test.name,
             [
-                with_unit(number(test.value), units.get(test.name, "")),
+                with_unit(number(test.value, places([test.limit])), units.get(test.name, "")),
                 with_unit(number(test.limit), units.get(test.name, "")),
                 str(test.n),
                 badge("pass", "passed") if test.passed else badge("fail", "failed"),
@@ -194,13 +195,13 @@ def _has_bars(result: PropertyResult) -> bool:
 
 
 def _with_interval(value: str, range_: str, on: str) -> str:
-    return f"{value} (95 % interval {range_}) on {on}" if range_ else f"{value} on {on}"
+    return f"{value} (95\u00a0% interval {range_}) on {on}" if range_ else f"{value} on {on}"
 
 
 def _method_row(row: MethodRow, result: PropertyResult, at: int) -> Row:
     chosen = row.method == result.method
     marks: list[Html | None] = [badge("note", "in use") if chosen else None]
-    if draw_methods.is_reference(row):
+    if draw_methods.is_reference(row) and not chosen:
         marks.append(badge("note", "to compare with"))
     head = join(
         name(row.method),

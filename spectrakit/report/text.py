@@ -15,8 +15,12 @@ def plain(text: object, most: int = _LONGEST) -> str:
 
     What cannot be shown becomes U+FFFD; text longer than ``most`` ends in an ellipsis.
     """
+    if not isinstance(text, str):
+        text = str(text)
+    if len(text) <= most and text.isascii() and text.isprintable():
+        return text
     shown: list[str] = []
-    for character in str(text)[: most + 1]:
+    for character in text[: most + 1]:
         if character in "\t\n\r\v\f\x85\u2028\u2029":
             shown.append(" ")
         elif character in _BIDI or unicodedata.category(character) in {"Cc", "Cs", "Cn"}:
@@ -28,8 +32,9 @@ def plain(text: object, most: int = _LONGEST) -> str:
 
 
 def sentence(text: object) -> str:
-    """Return text that ends as a sentence does, and "" for none."""
+    """Return text that begins and ends as a sentence does, and "" for none."""
     line = plain(text).strip()
+    line = line[:1].upper() + line[1:]
     return line if not line or line[-1] in ".!?…" else f"{line}."
 
 
@@ -88,7 +93,7 @@ def percent(share: float | None) -> str:
     """Return a share as whole percent, one decimal where it is not whole."""
     if share is None or not isfinite(share):
         return DASH
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+    return f"{100 * share:.1f}".removesuffix(".0") + "\u00a0%"
 
 
 def count(n: int, one: str, many: str = "") -> str:

@@ -154,8 +154,13 @@ def _overview(result: TransferResult) -> Html:
         ]
         rows.append(Row(el("a", name(one.name), href=f"#property-{k}"), cells))
     head = ["Property", "Method in use", "Error", "R²", "Bias", "Prediction interval",
-            "Error of the reference method", "ISO 12099"]  # fmt: skip
-    return table("The methods in use at a glance", head, rows, text=1)
+            "Reference SEL", "ISO 12099"]  # fmt: skip
+    return table(
+        "The methods in use at a glance. SEL: standard error of the reference method",
+        head,
+        rows,
+        text=1,
+    )
 
 
 def _iso(one: PropertyResult) -> Content:

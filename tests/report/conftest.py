@@ -170,7 +170,7 @@ def drift_of(n=20, verdict="bias correction", slope=0.02, properties=("protein",
             )  # fmt: skip
     limits = tuple(ControlLimits(one, "%", 0.0, 0.15, 0.25) for one in properties)
     return DriftResult("Bruker MPA II", "protein@2", tuple(points), limits, 2.5, 9.2, verdict,
-                       ("Protein rose above the action limit on 3 days in a row.",), {"level": 0.95})  # fmt: skip
+                       ("Protein rose above the action limit on 3 days.",), {"level": 0.95})  # fmt: skip
 
 
 @pytest.fixture(scope="session")
