@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+_RIGHT = 0.68  # inches for the names of limits
 _TICKS = 4  # dates that fit below a chart
 
 
@@ -29,7 +30,7 @@ def control_chart(points: Sequence[DriftPoint], limits: ControlLimits) -> "Canva
     there = [(k, point) for k, point in enumerate(points) if isfinite(point.residual)]
     if not there:
         return None
-    drawing, axes = canvas()
+    drawing, axes = canvas(right=_RIGHT)
     axes.axhline(limits.centre, color=SOFT, linewidth=0.9)
     for half, words, colour, style in (
         (limits.warning, "warning", SOFT, "--"), (limits.action, "action", RED, "-"),
@@ -68,7 +69,7 @@ def distance_chart(points: Sequence[DriftPoint], of: str, limit: float) -> "Canv
     there = [(k, value) for k, value in enumerate(values) if isfinite(value)]
     if not there:
         return None
-    drawing, axes = canvas()
+    drawing, axes = canvas(right=_RIGHT)
     axes.plot(*zip(*there, strict=True), color=BLUE, alpha=0.45, linewidth=0.9)
     beyond = [(k, value) for k, value in there if isfinite(limit) and value > limit]
     within = [pair for pair in there if pair not in beyond]
@@ -98,8 +99,8 @@ def moment(point: DriftPoint) -> str:
 
 def _beside_line(axes: "Axes", at: float, words: str, colour: str) -> None:
     axes.annotate(
-        words, (1.0, at), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-        textcoords="offset points", ha="right", va="bottom", fontsize=8.5, color=colour,
+        words, (1.0, at), xycoords=("axes fraction", "data"), xytext=(4, 0),
+        textcoords="offset points", ha="left", va="center", fontsize=8.5, color=colour,
     )  # fmt: skip
 
 
@@ -108,5 +109,5 @@ def _days(axes: "Axes", points: Sequence[DriftPoint]) -> None:
     n = len(points)
     shown = sorted({round(k * (n - 1) / max(1, _TICKS - 1)) for k in range(min(n, _TICKS))})
     axes.set_xticks(shown, [label(moment(points[k]), 11) for k in shown])
-    axes.set_xlim(-0.06 * n - 0.4, 1.06 * n - 0.6)
+    axes.set_xlim(-0.04 * n - 0.4, 1.04 * n - 0.6)
     axes.set_xlabel("Measurements, oldest first")

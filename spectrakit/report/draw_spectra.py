@@ -14,7 +14,6 @@ from spectrakit.report.drawing import (
     canvas,
     key,
     label,
-    lower_top,
     quantity,
 )
 from spectrakit.transfer.result import Spectra
@@ -116,9 +115,7 @@ def differences(
     for words, spectra, colour, style in shown:
         mean_line(axes, spectra, colour, style, f"Target minus source, {words}")
     name_axes(axes, source, value_unit, modality)
-    key(axes, columns=1 if len(shown) > 1 else 2)
-    if len(shown) > 1:
-        lower_top(drawing, axes, 0.2)
+    key(axes)
     return drawing
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 FloatArray = NDArray[np.float64]
-_MOST_LABELS = 25  # numbers beside points; more would cover each other
+MOST_LABELS = 25  # numbers beside points; more would cover each other
 
 
 def predicted(result: PropertyResult) -> "Canvas | None":
@@ -37,7 +37,7 @@ def predicted(result: PropertyResult) -> "Canvas | None":
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.text(
-        0.06, 0.02, "1 : 1", transform=axes.transAxes, ha="left", va="bottom",
+        1.01, 1.0, "1:1", transform=axes.transAxes, ha="left", va="center",
         color=SOFT, fontsize=8.5,
     )  # fmt: skip
     axes.set_xlabel(quantity(f"Reference {result.name}", result.unit))
@@ -84,7 +84,7 @@ def scores(points: FloatArray, chosen: NDArray[np.int64]) -> "Canvas":
     _marks(
         axes, points[rows, 0], points[rows, 1], f"Chosen ({len(rows)})", BLUE, "D", True, size=6.0
     )
-    if len(picked) <= _MOST_LABELS:
+    if len(picked) <= MOST_LABELS:
         for order, row in picked:
             axes.annotate(
                 str(order), (float(points[row, 0]), float(points[row, 1])),

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
 INK, SOFT, FAINT = "#1c2126", "#59636e", "#b4bdc6"
 WIDTH, HEIGHT = 4.4, 3.2  # inches: text stays readable at 360 pixels
-_TOP, _BOTTOM, _LEFT, _RIGHT = 0.4, 0.52, 0.75, 0.12  # inches around the plot
+_TOP, _BOTTOM, _LEFT, _RIGHT = 0.4, 0.52, 0.75, 0.24  # inches around the plot
+_KEY_MARK, _KEY_LETTER, _KEY_LINE = 0.38, 0.077, 0.19  # inches that a key needs
 _STYLE = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same layout everywhere
@@ -71,28 +72,45 @@ def house_style() -> Generator[None]:
 
 
 def canvas(
-    *, width: float = WIDTH, height: float = HEIGHT, left: float = _LEFT, top: float = _TOP
+    *, height: float = HEIGHT, left: float = _LEFT, right: float = _RIGHT
 ) -> "tuple[Canvas, Axes]":
-    """Return a figure and its one plot; sizes and the left margin in inches."""
+    """Return a figure and its one plot; height and side margins in inches."""
     from matplotlib.figure import Figure as Canvas
 
-    drawing = Canvas(figsize=(width, height), facecolor="white")
+    drawing = Canvas(figsize=(WIDTH, height), facecolor="white")
     axes = drawing.add_axes(
         (
-            left / width,
+            left / WIDTH,
             _BOTTOM / height,
-            1 - (left + _RIGHT) / width,
-            1 - (_BOTTOM + top) / height,
+            1 - (left + right) / WIDTH,
+            1 - (_BOTTOM + _TOP) / height,
         )
     )
     return drawing, axes
 
 
-def key(axes: "Axes", *, columns: int = 3) -> None:
-    """Name what is drawn in one line above the plot."""
+def key(axes: "Axes") -> None:
+    """Name what is drawn above the plot: in one line, or where that is too long one below another.
+
+    A line may begin left of the plot; lines below another lower the plot's top.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.03), ncols=columns)
+    drawing = axes.get_figure(root=True)
+    if not handles or drawing is None:
+        return
+    width, height = drawing.get_size_inches()
+    place = axes.get_position()
+    long = sum(_KEY_MARK + _KEY_LETTER * len(words) for words in labels)
+    one_line = long <= width - 0.1
+    if not one_line:
+        lower = _KEY_LINE * (len(handles) - 1) / height
+        axes.set_position((place.x0, place.y0, place.width, place.height - lower))
+    start = max(0.08, min(place.x0 * width, width - long)) if one_line else place.x0 * width
+    axes.legend(
+        handles, labels, loc="lower left", ncols=len(handles) if one_line else 1,
+        bbox_to_anchor=(start / width, axes.get_position().y1 + 0.07 / height),
+        bbox_transform=drawing.transFigure,
+    )  # fmt: skip
 
 
 def label(text: object, most: int = 26) -> str:
@@ -103,13 +121,6 @@ def label(text: object, most: int = 26) -> str:
 def quantity(what: str, unit: str, most: int = 34) -> str:
     """Return an axis title: quantity / unit."""
     return f"{label(what, most)} / {label(unit, 20)}" if unit else label(what, most)
-
-
-def lower_top(drawing: "Canvas", axes: "Axes", inches: float) -> None:
-    """Lower the top of a plot to make room for a longer key."""
-    place = axes.get_position()
-    less = inches / drawing.get_figheight()
-    axes.set_position((place.x0, place.y0, place.width, place.height - less))
 
 
 def as_svg(drawing: "Canvas") -> bytes:

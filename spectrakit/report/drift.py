@@ -27,9 +27,9 @@ from spectrakit.transfer.result import ControlLimits, DriftPoint, DriftResult
 _MOST_ROWS = 300  # of the table; the charts show all
 _ADVICE = {
     "keep": ("good", "Keep the calibration as it is."),
-    "watch": ("note", "Watch it: keep the calibration, and measure the control samples more often."),
-    "bias correction": ("warning", "Correct the bias before reporting further results."),
-    "transfer again": ("warning", "Transfer the calibration again before reporting further results."),
+    "watch": ("note", "Watch it: keep the calibration, measure control samples more often."),
+    "bias correction": ("warning", "Correct the bias before reporting more results."),
+    "transfer again": ("warning", "Transfer the calibration again before reporting more results."),
 }  # fmt: skip
 
 
@@ -146,12 +146,12 @@ def _measurements(result: DriftResult) -> Html | None:
     by_property = {limits.property: limits for limits in result.limits}
     rows = [_row(point, by_property.get(point.property), result) for point in shown]
     less = len(result.points) - len(shown)
-    head = ["When", "File", "Sample", "Property", "Predicted", "Known", "Error", "Q", "T²", "State"]
+    head = ["When", "Property", "Sample", "Error", "State", "Predicted", "Known", "Q", "T²"]
     return section(
         "measurements",
         "Measurements",
         el("p", f"The last {len(shown)}; {less} before them are not listed.") if less else None,
-        table("Every control measurement", head, rows, text=3),
+        table("Every control measurement", head, rows, text=2),
     )
 
 
@@ -163,17 +163,20 @@ def _row(point: DriftPoint, limits: ControlLimits | None, result: DriftResult) -
     marks = {"action": badge("fail", "action"), "warning": badge("note", "warning"),
              "within": badge("pass", "within"), "": Html("–")}  # fmt: skip
     cells = [
-        name(point.file),
-        name(point.sample),
         name(point.property),
+        name(point.sample),
+        with_unit(number(point.residual, at), unit),
+        join(marks[state], " ", badge("fail", "spectrum") if odd else None),
         with_unit(number(point.predicted, at), unit),
         with_unit(number(point.known, at), unit),
-        with_unit(number(point.residual, at), unit),
         number(point.q),
         number(point.t2),
-        join(marks[state], " ", badge("fail", "spectrum") if odd else None),
     ]
-    return Row(name(point.when or "–"), cells, "bad" if state == "action" or odd else None)
+    head = join(
+        name(point.when or point.file),
+        el("span", name(point.file), class_="small") if point.when else None,
+    )
+    return Row(head, cells, "bad" if state == "action" or odd else None)
 
 
 def _measured(result: DriftResult) -> list[DriftPoint]:

@@ -77,8 +77,8 @@ def score_figure(scores: NDArray[np.float64], chosen: NDArray[np.int64]) -> Figu
         as_svg(draw_values.scores(scores, chosen)),
         f"Scores of {count(len(scores), 'sample')} on two principal components; "
         f"{len(chosen)} of them are chosen.",
-        "Samples of the source in the plane of their first two principal components. "
-        "Numbers are the order of the list of standards.",
+        "Samples of the source in the plane of their first two principal components."
+        + " Numbers are the order of the list." * (len(chosen) <= draw_values.MOST_LABELS),
     )
 
 

@@ -102,7 +102,7 @@ def _table(curve: LearningCurve) -> Html:
             [
                 with_unit(number(point.rmsep, at), curve.unit),
                 spread(point.low, point.high, at) or "–",
-                "worth it up to here" if point.standards == curve.worth else "",
+                "worth it" if point.standards == curve.worth else "",
             ],
             "chosen" if point.standards == curve.worth else None,
         )
@@ -111,6 +111,6 @@ def _table(curve: LearningCurve) -> Html:
     simulated = " (simulated)" if curve.simulated else ""
     return table(
         f"Error to expect for {curve.property}{simulated}",
-        ["Standards", "Median RMSEP", "80 % of draws", ""],
+        ["Standards", "Median RMSEP", "80\u00a0% of draws", "Advice"],
         rows,
     )
