@@ -16,7 +16,8 @@ from spectrakit.report.drawing import (
     label,
     quantity,
 )
-from spectrakit.transfer.result import Spectra
+from spectrakit.report.text import count
+from spectrakit.transfer.result import Spectra, TransferResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,6 +76,62 @@ def same_axis(one: Spectra, other: Spectra | None) -> bool:
         and one.axis.shape == other.axis.shape
         and bool(np.allclose(one.axis, other.axis))
     )
+
+
+Panel = tuple["Canvas", str, str]  # drawing, what it shows in words, caption
+
+
+def panels(result: TransferResult, modality: str) -> list[Panel]:
+    """Draw the standards before and after a transfer, and what is left between the instruments.
+
+    Instruments without a common axis get a figure each.
+    """
+    unit = result.value_unit
+    source, before, after = result.source_spectra, result.target_before, result.target_after
+    if not len(source.values) and not len(before.values):
+        return []
+    n = count(len(source.values), "standard")
+    from_source = (f"Source {result.source}", source, BLUE, "-")
+    from_target = (f"Target {result.target}", before, RED, "--")
+    lines = "Strong lines are means, thin lines single samples."
+    drawn: list[Panel] = []
+    if same_axis(source, before):
+        drawn.append(
+            (
+                overlay([from_source, from_target], unit, modality),
+                f"Spectra of {n} on {result.source} and on {result.target}, before the transfer.",
+                f"Before: {n} as both instruments measure them. {lines}",
+            )
+        )
+    else:
+        for where, layer in ((result.source, from_source), (result.target, from_target)):
+            drawn.append(
+                (
+                    overlay([layer], unit, modality),
+                    f"Spectra of {count(len(layer[1].values), 'standard')} on {where}.",
+                    f"The standards as {where} measures them, on its own axis. {lines}",
+                )
+            )
+    if after is not None and same_axis(source, after):
+        mapped = ("Target, transferred", after, GREEN, "--")
+        drawn.append(
+            (
+                overlay([from_source, mapped], unit, modality),
+                f"Spectra of {n} on {result.source} and those of {result.target} mapped to it.",
+                f"After: the spectra of the target mapped to the source. {lines}",
+            )
+        )
+    left = differences(source, before, after, unit, modality)
+    if left is not None:
+        both = " and after" if after is not None else ""
+        drawn.append(
+            (
+                left,
+                f"Target minus source for the same standards, before{both} the transfer.",
+                "What is left: target minus source for the same standards. Zero would be alike.",
+            )
+        )
+    return drawn
 
 
 def overlay(

@@ -5,7 +5,7 @@ the same meaning a second time.
 """
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from spectrakit.report.text import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+    from numpy.typing import NDArray
 
 BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
 INK, SOFT, FAINT = "#1c2126", "#59636e", "#b4bdc6"
@@ -131,8 +132,29 @@ def as_svg(drawing: "Canvas") -> bytes:
     return buffer.getvalue()
 
 
-def as_png(drawing: "Canvas", dpi: int = 300) -> bytes:
-    """Return a figure as PNG for slides, without the version of what wrote it."""
+def tiled_png(drawings: "Sequence[Canvas]", *, across: int = 3, dpi: int = 200) -> bytes:
+    """Return drawings side by side, ``across`` in a row, as one PNG."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.image import imsave
+
+    tiles: list[NDArray[np.uint8]] = []
+    for drawing in drawings:
+        drawing.set_dpi(dpi)
+        agg = FigureCanvasAgg(drawing)
+        agg.draw()
+        tiles.append(np.asarray(agg.buffer_rgba())[:, :, :3])  # (height, width, 3)
+    rows = [tiles[start : start + across] for start in range(0, len(tiles), across)]
+    heights = [max(tile.shape[0] for tile in row) for row in rows]
+    width = max(sum(tile.shape[1] for tile in row) for row in rows)
+    sheet = np.full((sum(heights), width, 3), 255, dtype=np.uint8)
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        left = 0
+        for tile in row:
+            sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+            left += tile.shape[1]
+        top += height
     buffer = BytesIO()
-    drawing.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    imsave(buffer, sheet, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spectrakit.report import draw_spectra, property
-from spectrakit.report.drawing import BLUE, GREEN, RED, as_svg, house_style
+from spectrakit.report.drawing import as_svg, house_style
 from spectrakit.report.page import (
     Content,
     Figure,
@@ -52,54 +52,6 @@ def write_transfer_report(result: TransferResult, path: Path, title: str) -> Non
 def modality(result: TransferResult) -> str:
     """Return what kind of spectra these are, as ``about`` says, or ""."""
     return str(result.about.get("modality", ""))
-
-
-def spectra_figures(result: TransferResult) -> list[Figure]:
-    """Return the spectra before, after, and what is left between the instruments."""
-    unit, kind = result.value_unit, modality(result)
-    source, before, after = result.source_spectra, result.target_before, result.target_after
-    drawn: list[Figure] = []
-    n = count(len(source.values), "standard")
-    from_source = (f"Source {result.source}", source, BLUE, "-")
-    from_target = (f"Target {result.target}", before, RED, "--")
-    lines = "Strong lines are means, thin lines single samples."
-    if draw_spectra.same_axis(source, before):
-        drawn.append(
-            Figure(
-                as_svg(draw_spectra.overlay([from_source, from_target], unit, kind)),
-                f"Spectra of {n} on {result.source} and on {result.target}, before the transfer.",
-                f"Before: {n} as both instruments measure them. {lines}",
-            )
-        )
-    else:
-        for where, layer in ((result.source, from_source), (result.target, from_target)):
-            drawn.append(
-                Figure(
-                    as_svg(draw_spectra.overlay([layer], unit, kind)),
-                    f"Spectra of {count(len(layer[1].values), 'standard')} on {where}.",
-                    f"The standards as {where} measures them, on its own axis. {lines}",
-                )
-            )
-    if after is not None and draw_spectra.same_axis(source, after):
-        mapped = ("Target, transferred", after, GREEN, "--")
-        drawn.append(
-            Figure(
-                as_svg(draw_spectra.overlay([from_source, mapped], unit, kind)),
-                f"Spectra of {n} on {result.source} and those of {result.target} mapped to it.",
-                f"After: the spectra of the target mapped to the source. {lines}",
-            )
-        )
-    left = draw_spectra.differences(source, before, after, unit, kind)
-    if left is not None:
-        drawn.append(
-            Figure(
-                as_svg(left),
-                "Difference between target and source for the same standards, before"
-                + (" and after the transfer." if after is not None else " the transfer."),
-                "What is left: target minus source for the same standards. Zero would be alike.",
-            )
-        )
-    return drawn
 
 
 def _summary(result: TransferResult) -> Html:
@@ -171,6 +123,10 @@ def _iso(one: PropertyResult) -> Content:
 
 
 def _spectra(result: TransferResult) -> Html:
+    drawn = [
+        Figure(as_svg(panel), alt, caption)
+        for panel, alt, caption in draw_spectra.panels(result, modality(result))
+    ]
     after: Content = None
     if result.target_after is None:
         after = el("p", "The methods in use do not map spectra, so there is no figure of spectra "
@@ -178,7 +134,7 @@ def _spectra(result: TransferResult) -> Html:
     return section(
         "spectra",
         "Spectra before and after",
-        figures(*spectra_figures(result)) or el("p", "No spectra were kept for a figure."),
+        figures(*drawn) or el("p", "No spectra were kept for a figure."),
         after,
         _missing_rows([result.source_spectra, result.target_before, result.target_after]),
     )

@@ -53,6 +53,7 @@ def row(method, k, rng, *, test=60, standards=10, scale=0.1):
         why = "the samples are not disjoint: sample-001 is on both sides"
         return MethodRow(method, "target spectra", "", *([None] * 11), standards, test, None, 0.0,
                          refused=why)  # fmt: skip
+    k = {"none": 40, "ceiling": -1}.get(method, k)
     cv = scale * (1.0 + 0.25 * k) * rng.uniform(0.9, 1.2)
     error = cv * rng.uniform(0.9, 1.2)
     on = lambda value: value if test else None  # noqa: E731
@@ -60,8 +61,8 @@ def row(method, k, rng, *, test=60, standards=10, scale=0.1):
     return MethodRow(
         method, "paired spectra", "LV 6, window 11", own(cv), own(0.8 * cv), own(1.3 * cv),
         on(error), on(0.85 * error), on(1.2 * error), on(1 - error**2), on(0.1 * error), on(0.98),
-        on(0.99 * error), on(1 / error), standards, test, on(1.0 + 0.1 * k) if test >= 40 else None,
-        0.05 * k,
+        on(0.99 * error), on(1 / error), standards, test, on(1.1 + 0.1 * k) if test >= 40 else None,
+        0.05 * abs(k),
     )  # fmt: skip
 
 
@@ -169,8 +170,9 @@ def drift_of(n=20, verdict="bias correction", slope=0.02, properties=("protein",
                            predicted, known, predicted - known, q, t2)
             )  # fmt: skip
     limits = tuple(ControlLimits(one, "%", 0.0, 0.15, 0.25) for one in properties)
+    reasons = ("Protein rose above the action limit on 3 days.",)
     return DriftResult("Bruker MPA II", "protein@2", tuple(points), limits, 2.5, 9.2, verdict,
-                       ("Protein rose above the action limit on 3 days.",), {"level": 0.95})  # fmt: skip
+                       reasons, {"level": 0.95})  # fmt: skip
 
 
 @pytest.fixture(scope="session")
