@@ -43,16 +43,17 @@ def forest(result: PropertyResult) -> "Canvas | None":
     error = "RMSEP" if test else "RMSE, left out,"
     for colour in (SOFT, INK, BLUE):
         same = [(k, row) for k, row in enumerate(rows) if _colour(row, result) == colour]
-        left_out = [(k, row.cv_rmse, row.cv_low, row.cv_high) for k, row in same]
+        below = 0.2 if test else 0.0
+        left_out = [(k + below, row.cv_rmse, row.cv_low, row.cv_high) for k, row in same]
         if test:
             tested = [(k - 0.11, row.rmsep, row.rmsep_low, row.rmsep_high) for k, row in same]
-            _bars(axes, [(k + 0.31, *rest) for k, *rest in left_out], FAINT, "s", False)
+            _bars(axes, left_out, FAINT, "s", False)
             _bars(axes, tested, colour, "o", True)
         else:
             _bars(axes, left_out, colour, "s", False)
         if colour == BLUE:
             for k, _ in same:
-                axes.axhspan(k - 0.45, k + 0.55, color=BLUE, alpha=0.09, linewidth=0)
+                axes.axhspan(k - 0.45, k + 0.5, color=BLUE, alpha=0.09, linewidth=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [label(row.method, 24) for row in rows])
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -60,7 +61,7 @@ def forest(result: PropertyResult) -> "Canvas | None":
             tick.set_fontweight("bold")
             tick.set_color(BLUE)
         elif is_reference(row):
-            tick.set_style("italic")
+            tick.set_fontstyle("italic")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.6)

@@ -73,7 +73,7 @@ def residuals(result: PropertyResult) -> "Canvas | None":
 def scores(points: FloatArray, chosen: NDArray[np.int64]) -> "Canvas":
     """Draw the samples in the plane of two principal components, the chosen ones numbered."""
     drawing, axes = canvas()
-    there = np.isfinite(points).all(axis=1)
+    there = np.isfinite(points.sum(axis=1))
     others = np.setdiff1d(np.flatnonzero(there), chosen)
     picked = [(k + 1, int(row)) for k, row in enumerate(chosen) if there[row]]
     _marks(
