@@ -155,6 +155,14 @@ class Search:
         texts = tuple(whole.texts[int(one)] for one in choice)
         return Fitted(AffineSum((term,)), np.clip(left_out, low, high), texts)
 
+    def left_of(self, rows: Rows) -> frozenset[int]:
+        """Return the folds that these rows of the standards have nothing of."""
+        return frozenset(
+            fold
+            for fold, (_, held) in enumerate(self.data.folds())
+            if not np.isin(held, rows).any()
+        )
+
     def _rows(self, left: frozenset[int]) -> Rows:
         held = [rows for fold, (_, rows) in enumerate(self.data.folds()) if fold in left]
         return np.setdiff1d(np.arange(len(self.data.target)), np.concatenate([*held, []]))
