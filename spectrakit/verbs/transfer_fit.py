@@ -140,13 +140,13 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
     )
     say(problem.common.says)
     if not len(problem.standards):
-        return fit_unlabelled(target, problem, settings.properties, settings.level, settings.seed)
+        return fit_unlabelled(
+            target, problem, settings.properties, settings.level, settings.seed, settings.force
+        )
     return _with_standards(target, problem, settings)
 
 
-def _with_standards(
-    target: InstrumentSpectra, problem: Problem, settings: FitSettings
-) -> Fitting:
+def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSettings) -> Fitting:
     data = problem.data(settings.properties[:1])
     gates = paired_gates(problem, data)
     refuse(gates, settings.force)

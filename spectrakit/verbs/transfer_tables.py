@@ -143,7 +143,9 @@ def _check(table: SpectraTable, place: str) -> None:
             "--preprocess 'cut(...)'.",
         )
     if saturated:
-        say(f"{place}: {len(saturated)} spectra look saturated, first '{table.samples[saturated[0]]}'")
+        say(
+            f"{place}: {len(saturated)} spectra look saturated, first '{table.samples[saturated[0]]}'"
+        )
 
 
 def _flat_top(row: NDArray[Any]) -> int:

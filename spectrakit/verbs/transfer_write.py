@@ -51,7 +51,10 @@ def write_transfer(
             "parameters": dict(settings),
             "inputs": [file_facts(Path(one.path)) for one in summary.inputs],
             "outputs": outputs_of(out, label, (METRICS, REPORT)),
-            "result": {"bundle": label, "forced": [g.name for g in found.result.gates if not g.passed]},
+            "result": {
+                "bundle": label,
+                "forced": [g.name for g in found.result.gates if not g.passed],
+            },
         },
     )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
