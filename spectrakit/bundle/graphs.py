@@ -39,7 +39,7 @@ def open_session(bundle: "Bundle", role: str, *, threads: int = 1) -> Any:
             )
         bundle.read(str(Path(graph.file).parent / name))
     folder = str((bundle.path / graph.file).parent) if outside else ""
-    session = _session(model, place, threads, folder)
+    session = open_bytes(model, place, threads=threads, folder=folder)
     found = _describe(session, graph.file)
     if (dict(found.inputs), dict(found.outputs)) != (dict(graph.inputs), dict(graph.outputs)):
         raise MismatchError(
@@ -49,7 +49,12 @@ def open_session(bundle: "Bundle", role: str, *, threads: int = 1) -> Any:
     return session
 
 
-def _session(model: bytes, place: str, threads: int, folder: str = "") -> Any:
+def open_bytes(model: bytes, place: str, *, threads: int = 1, folder: str = "") -> Any:
+    """Open a model that is in memory with onnxruntime; ``folder`` holds its external data.
+
+    Raises:
+        MismatchError: onnxruntime cannot run it.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -144,7 +149,7 @@ def describe(model: bytes, file: str, *, place: str) -> Graph:
     Raises:
         MismatchError: onnxruntime cannot run it.
     """
-    return _describe(_session(model, place, 1), file)
+    return _describe(open_bytes(model, place), file)
 
 
 def _describe(session: Any, file: str) -> Graph:

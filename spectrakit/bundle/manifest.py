@@ -43,7 +43,7 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One named, versioned step of ``spectrakit.preprocess.steps``."""
+    """One named, versioned step of ``spectrakit.preprocess``: ``steps`` or ``trace_steps``."""
 
     step: str
     version: int
@@ -60,7 +60,8 @@ class Manifest:
         task: embed, rank, classify or regress.
         modality: of the spectra, as in ``Modality``.
         input: ``kind`` "peaks" (``max_peaks``, ``precursor``: fields of a spectrum) or "trace"
-            (``axis``, ``axis_unit``).
+            (``axis``, ``axis_unit``; ``resample`` true: another axis that covers this one is
+            resampled before the graph).
         graphs: role to graph.
         summary: one line.
         plugin: ``name`` and ``version`` of the plugin that made it, or empty.
@@ -278,6 +279,7 @@ def _check_input(told: Mapping[str, Any]) -> None:
         _need(told.get("axis"), list | tuple, "axis")
         for value in told["axis"]:
             _need(value, int | float, "a value of axis")
+        _need(told.get("resample", False), bool, "resample")
     _need(told.get("max_peaks", 0), int, "max_peaks")
     for name in told.get("precursor", ()):
         _need(name, str, "a precursor field")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectrakit.bundle.folder import Bundle
+from spectrakit.bundle.trace_input import trace_array
 from spectrakit.errors import MismatchError
 from spectrakit.preprocess.peaks import PeakLists
 from spectrakit.preprocess.steps import Context, apply_steps
@@ -16,7 +17,6 @@ from spectrakit.spectrum import Spectrum
 
 BATCH = 256  # spectra of one call of a graph
 PRECURSOR_FIELDS = ("precursor_mz", "charge", "polarity", "collision_energy_value", "rt_seconds")
-SAME_AXIS = 1e-6  # of its span: axes nearer than this are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,16 @@ class Prediction:
     probability: float = nan
 
 
-def inputs_of(bundle: Bundle, spectra: Sequence[Spectrum]) -> dict[str, Any]:
+def inputs_of(
+    bundle: Bundle, spectra: Sequence[Spectrum], said: set[str] | None = None
+) -> dict[str, Any]:
     """Return the arrays that the bundle's graphs take for these spectra.
 
     For peaks: ``mz`` (n, p) float64, ``intensity`` (n, p) float32, ``mask`` (n, p) bool, False
     where there is no peak, and ``precursor`` (n, k) float32 of the fields that the manifest
     names, NaN where missing. p is ``max_peaks`` or, without it, the most that a spectrum has.
-    For traces: ``spectrum`` (n, points) float32 on the manifest's axis.
+    For traces: ``spectrum`` (n, points) float64 on the manifest's axis; running casts it to the
+    graph's type. ``said``: what was said of axes already.
 
     Raises:
         MismatchError: spectra of another modality, kind or axis, or an unknown step or field.
@@ -52,7 +55,7 @@ def inputs_of(bundle: Bundle, spectra: Sequence[Spectrum]) -> dict[str, Any]:
                 hint="Choose a model for this kind of data.",
             )
     if manifest.input["kind"] == "trace":
-        return {"spectrum": _traces(bundle, spectra)}
+        return {"spectrum": trace_array(bundle, spectra, said)}
     if manifest.input["kind"] != "peaks":
         raise MismatchError(
             f"bundle {bundle.label} takes {manifest.input['kind']}, not spectra.",
@@ -94,31 +97,6 @@ def _peaks(bundle: Bundle, spectra: Sequence[Spectrum]) -> dict[str, Any]:
     return {"mz": mz, "intensity": intensity, "mask": mask, "precursor": precursor}
 
 
-def _traces(bundle: Bundle, spectra: Sequence[Spectrum]) -> Any:
-    axis = np.asarray(bundle.manifest.input["axis"], np.float64)
-    unit = str(bundle.manifest.input["axis_unit"])
-    limit = SAME_AXIS * float(np.ptp(axis)) if len(axis) > 1 else SAME_AXIS
-    rows: list[Any] = []
-    for one in spectra:
-        values, own = one.value, one.axis.values
-        if len(own) == len(axis) and len(own) > 1 and (own[-1] > own[0]) != (axis[-1] > axis[0]):
-            values, own = values[::-1], own[::-1]
-        same = len(own) == len(axis) and np.abs(own - axis).max(initial=0.0) <= limit
-        if one.axis.unit != unit or not same or values.ndim != 1:
-            raise MismatchError(
-                f"spectrum '{one.native_id}' has {_span(own, one.axis.unit)}; bundle "
-                f"{bundle.label} takes {_span(axis, unit)}.",
-                hint="Measure or resample on the model's axis, or choose another model.",
-            )
-        rows.append(values)
-    return np.array(rows, np.float32).reshape(len(spectra), len(axis))
-
-
-def _span(axis: Any, unit: str) -> str:
-    ends = f"{axis[0]:g} to {axis[-1]:g} {unit}" if len(axis) else unit
-    return f"{len(axis)} points, {ends}"
-
-
 def predict(bundle: Bundle, spectra: Iterator[Spectrum]) -> Iterator[Prediction]:
     """Yield the answers of a ``predict`` graph, spectrum by spectrum, property by property.
 
@@ -131,9 +109,9 @@ def predict(bundle: Bundle, spectra: Iterator[Spectrum]) -> Iterator[Prediction]
         MismatchError: the bundle does not predict, or does not fit the spectra.
     """
     bundle.graph("predict")
-    source = iter(spectra)
+    source, said = iter(spectra), set[str]()
     while batch := list(islice(source, BATCH)):
-        outputs = bundle.run("predict", inputs_of(bundle, batch))
+        outputs = bundle.run("predict", inputs_of(bundle, batch, said))
         if bundle.manifest.task == "classify":
             yield from _classes(bundle, batch, outputs)
         else:
