@@ -8,6 +8,8 @@ DATA = ("XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "RADATA", "DATATAB
 _LABEL = re.compile(r"\s*##(.*?)=(.*)", re.DOTALL)
 _BARE_END = re.compile(r"\s*##\s*end\s*", re.IGNORECASE)
 _LONGEST_VALUE = 4000  # characters of a record that is no data
+_PRIVATE = "$SPECTRAKIT"  # what our writer keeps; its lines are cut anywhere
+_LONGEST_PRIVATE = 1 << 24
 _MOST_RECORDS = 5000  # of one block
 
 
@@ -92,5 +94,8 @@ def blocks_of(lines: Iterable[str]) -> Iterator[Block]:
 def _continue(record: Record, text: str) -> None:
     if record.is_data:
         record.lines.append(text.strip())
+    elif record.label == _PRIVATE:
+        if sum(map(len, record.lines)) < _LONGEST_PRIVATE:
+            record.lines.append(text.strip())
     elif len(record.value) + len(text) < _LONGEST_VALUE:
         record.value = f"{record.value}\n{text.strip()}".strip()
