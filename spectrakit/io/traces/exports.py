@@ -81,7 +81,9 @@ def _craic(table: Columns, facts: Facts, path: Path) -> Reading:
 def _avantes(table: Columns, facts: Facts, path: Path) -> Reading:
     column = table.values.shape[1] - 1
     said = f"{table.unit(column)} {table.name(column)}"
-    values = known_value_unit(table.unit(column)) or known_value_unit(said)
+    values = known_value_unit(table.unit(column))
+    if values in ("", "arbitrary"):  # "Absorbance [A.U.]" means units of absorbance
+        values = known_value_unit(table.name(column)) or known_value_unit(said) or values
     if table.unit(column).strip("[] ") == "%":
         values = known_value_unit(f"%{table.name(column)}")
     unit = known_axis_unit(table.unit(0)) or "nm"
@@ -149,6 +151,17 @@ def _mark(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
+def _stellar(table: Columns, facts: Facts, path: Path) -> Reading:
+    """StellarNet SpectraWiz: the second line begins with what was measured (RAD, TRANS, ...)."""
+    match = _STELLAR.match("\n".join(table.before))
+    kinds = {"RAD": "irradiance", "TRANS": "percent transmittance", "REFL": "percent reflectance",
+             "ABS": "absorbance", "SCOPE": "counts"}  # fmt: skip
+    name = match[1].strip() if match else ""
+    values = kinds.get(match[2].upper(), "") if match else ""
+    return Reading("nm", values, 1, name=name, instrument="StellarNet")
+
+
+_STELLAR = _mark(r'"? ?File:([^\n]*)\n"? ?(\w+)\s*->\s*Wave:')
 LAYOUTS = (
     Layout("ocean-text", _mark(r".{0,8000}?>{5}\s*Begin[\w ]*Spectral Data\s*<{5}"), _ocean),
     Layout("craic-text", _mark(r"[^\n]{0,300}\n[^\n]{0,100}\nSciMode:"), _craic),
@@ -158,6 +171,7 @@ LAYOUTS = (
     Layout("usgs-asc", _mark(r"USGS Digital Spectral Library"), _usgs),
     Layout("ecostress-text", _mark(r".{0,8000}?\nX Units:.{0,2000}?\nFirst X Value:"), _ecostress),
     Layout("jasco-text", _mark(r"TITLE\t.{0,4000}?\nXUNITS\t.{0,4000}?\nXYDATA"), _jasco),
+    Layout("stellarnet-text", _STELLAR, _stellar),
     Layout("renishaw-text", _mark(r"#Wave\s+#Intensity\s"), _wire),
 )
 

@@ -26,7 +26,9 @@ TEXT: tuple[TraceFormat, ...] = (
     _text("viavi-sam", "viavi", "viavi", ".sam"),
     _text("emsa", "emsa", "emsa", ".msa", ".ems", ".emsa"),
     _text("labspec-text", "labspec", "labspec", ".txt"),
-    _text("export-text", "exports", "export", ".ttt", ".trt", ".tit", ".sed", ".sig", ".asc"),
+    _text(
+        "export-text", "exports", "export", ".ttt", ".trt", ".tit", ".sed", ".sig", ".asc", ".irr"
+    ),
     _text("tidy-csv", "tidy", "tidy", ".csv", ".tsv"),
     _text("columns-text", "plain", "columns", ".dat", ".dpt", ".xy", ".transmission"),
 )

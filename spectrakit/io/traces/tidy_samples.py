@@ -13,8 +13,9 @@ from spectrakit.spectrum import FloatArray, ReferenceValue, SampleInfo
 
 OURS = "sample."  # how our own tables name a column of the sample
 _NO_PROPERTY = re.compile(
-    r"(?:.*[ _])?id|(?:cv_?)?fold|batch|order|run|year|month|day|date|time|season|plate|well|position|"
-    r"row|(?:unnamed:? ?\d*)?|index|scan|seed|no\.?|number|lat(?:itude)?|lon(?:gitude)?|subset|set",
+    r"(?:.*[ _])?id|(?:cv_?)?fold|batch|order|run|year|month|day|date|time|season|plate|well|"
+    r"position|row|(?:unnamed:? ?\d*)?|index|scan|seed|no\.?|number|lat(?:itude)?|"
+    r"lon(?:gitude)?|subset|set",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(.+?)\s*(?:\[(.*)\]|\((.*)\))\s*")

@@ -47,6 +47,10 @@ class Block:
         """Return the value of the first record of a canonical label."""
         return next((r.value for r in self.records if r.label == label), default)
 
+    def has(self, label: str) -> bool:
+        """Say whether there is a record of a canonical label, even an empty one."""
+        return any(record.label == label for record in self.records)
+
     @property
     def is_link(self) -> bool:
         """Say whether this block only holds others."""

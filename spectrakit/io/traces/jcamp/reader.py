@@ -101,8 +101,10 @@ def _of_block(block: Block, position: int, path: Path, drops: Drops) -> Iterator
         try:
             if not isinstance(found, Page):
                 raise BadSpectrum(found[0])
-            if last and 0 <= len(found.table.x) < found.count:
-                raise BadSpectrum(f"{len(found.table.x)} of {found.count} points")
+            if last and 0 <= found.table.n_read < found.count:
+                raise BadSpectrum(f"{found.table.n_read} of {found.count} points")
+            if last and block.get("NTUPLES") and not block.has("ENDNTUPLES"):
+                raise BadSpectrum("pages are missing")
             spectrum = _spectrum(block, found, native_id)
         except BadSpectrum as error:
             line = found.line if isinstance(found, Page) else found[1]
