@@ -8,6 +8,7 @@ spectrum (dark, reference, raw) stays with it as columns.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -176,15 +177,11 @@ LAYOUTS = (
 )
 
 
+@lru_cache(maxsize=4)
 def layout_of(head: bytes) -> Layout | None:
     """Return the layout that the beginning of a text has, or None."""
     text = decode_head(head).lstrip()
     return next((layout for layout in LAYOUTS if layout.mark.match(text)), None)
-
-
-def says_export(head: bytes, path: Path) -> bool:
-    """Say whether a text is an export whose layout is known."""
-    return layout_of(head) is not None
 
 
 def read_export(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -206,7 +203,6 @@ def read_export(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator
             f"{path}: is cut off: {n} of the {reading.declared:g} points of its header are there.",
             hint=COPY_AGAIN,
         )
-    account.format = layout.name
     names = [table.name(i) or (reading.names[i : i + 1] or ("",))[0] for i in range(width)]
     beside = {
         names[i] or f"column {i + 1}": table.values[:, i]

@@ -5,6 +5,8 @@ import pytest
 from builders import read, read_text
 
 from spectrakit.errors import InputError
+from spectrakit.io.traces.exports import LAYOUTS
+from spectrakit.io.traces.text_formats import TEXT
 
 ROWS = [(400.0 + 0.5 * i, 10.0 + i) for i in range(12)]
 
@@ -88,6 +90,11 @@ def test_any_cut_gives_the_beginning_or_an_error(tmp_path, name):
         for spectrum in spectra:
             n = len(spectrum)
             assert spectrum.axis.values[: n - 1].tolist() == [x for x, _ in ROWS][: n - 1]
+
+
+def test_every_layout_is_a_format():
+    """A layout that the registry does not name would never be chosen."""
+    assert {layout.name for layout in LAYOUTS} <= {one.name for one in TEXT}
 
 
 def test_what_was_measured_on_the_way_stays(tmp_path):
