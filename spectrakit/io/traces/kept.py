@@ -16,6 +16,7 @@ from spectrakit.spectrum import (
 
 _ARRAYS = frozenset({"axis", "value", "columns", "molecule", "sample_info", "extra"})
 _TEXTS = {f.name: f for f in fields(Spectrum) if f.name not in _ARRAYS}
+_LARGEST = 1 << 31  # of an integer that a field may be given
 _FALLBACK = Spectrum.__dataclass_fields__
 
 
@@ -69,6 +70,8 @@ def restored(spectrum: Spectrum, record: Mapping[str, Any]) -> Spectrum:
             value, now = record[name], getattr(spectrum, name)
             if isinstance(now, float) and isinstance(value, int | float):
                 changes[name] = float(value)
+            elif isinstance(value, int) and abs(value) > _LARGEST:
+                continue
             elif type(value) is type(now) or (now is None and isinstance(value, bool)):
                 changes[name] = value
     if record.get("modality") in list(Modality):
@@ -99,12 +102,13 @@ def _sample_info(record: object) -> SampleInfo | None:
     targets: dict[str, ReferenceValue] = {}
     for name, cells in _mapping(known.get("targets")).items():
         cell = _mapping(cells)
-        if isinstance(cell.get("value"), int | float):
+        if name and isinstance(cell.get("value"), int | float):
             sd = cell.get("sd")
             value = ReferenceValue(float(cell["value"]), str(cell.get("unit", "")))
             targets[name] = replace(value, sd=float(sd)) if isinstance(sd, int | float) else value
     cells = _mapping(known.get("columns")).items()
-    columns = {k: v for k, v in cells if isinstance(v, str | int | float)}
+    columns = {k: v for k, v in cells if k and isinstance(v, str | int | float)}
+    columns = {k: float(v) if isinstance(v, int) else v for k, v in columns.items()}
     return SampleInfo(
         group=str(known.get("group", "")),
         split=str(known.get("split", "")),

@@ -175,6 +175,25 @@ def test_lines_are_short_and_bytes_repeat(tmp_path):
     assert theirs.extra == {"note": "x $$ ##" * 99}
 
 
+def test_the_private_record_of_a_file_is_not_trusted(tmp_path, cli):
+    """Anyone may write it: other types and sizes than the fields have are left out."""
+    record = {
+        "replicate": 10**30, "native_id": 5, "modality": "x", "axis_unit": 3, "extra": [1],
+        "sample_info": {"columns": {"": 1, "a": [2], "b": 3}, "targets": {"": {}, "x": 7}},
+        "molecule": "water",
+    }  # fmt: skip
+    path = tmp_path / "a.jdx"
+    write_spectra(path, [spectrum(np.arange(3.0))])
+    lines = path.read_text().splitlines()
+    at = lines.index("##$SPECTRAKIT=")
+    lines[at + 1 : lines.index("##DATA CLASS= XYDATA")] = [json.dumps(record)]
+    path.write_text("\n".join(lines))
+    (found,), _ = read(path)
+    assert (found.replicate, found.native_id, found.axis.unit) == (0, "1", "Hz")
+    assert dict(found.sample_info.columns) == {"b": 3.0}
+    assert cli("convert", path, "-o", tmp_path / "a.h5").exit_code == 0
+
+
 TABLE = "sample,1 nm,2 nm,3 nm,4 nm,5 nm\na,1,2,3,4,5\nb,2,3,4,5,6\n"
 MSP = "NAME: caffeine\nPRECURSORMZ: 195.09\nNum Peaks: 2\n100 1\n110 2\n\n"
 
