@@ -43,8 +43,8 @@ def spectra_of(
 ) -> Iterator[Spectrum]:
     """Give every spectrum of a container in its order.
 
-    Samples that the file does not name are numbered: ``FILE-01`` for the matrices that have the
-    reference values (or the most rows), ``VARIABLE-01`` for the others. Matrices with equally many
+    Samples that the file does not name are numbered: ``FILE#1`` for the matrices that have the
+    reference values (or the most rows), ``VARIABLE#1`` for the others. Matrices with equally many
     rows are taken to hold the same samples in the same order.
 
     Raises:
@@ -88,7 +88,6 @@ def _rows(
     drops: Drops,
 ) -> Iterator[Spectrum]:
     draft = _draft(arrays, sheet, told)
-    width = len(str(len(sheet.rows)))
     single = len(sheet.rows) == 1
     for row, values in enumerate(sheet.rows):
         place = f"{sheet.variable.name}[{row + 1}]"
@@ -104,7 +103,7 @@ def _rows(
             value=np.ascontiguousarray(values),
             native_id=place,
             name=name or samples.ids[row],
-            sample=samples.ids[row] or ("" if single else f"{stem}-{row + 1:0{width}d}"),
+            sample=samples.ids[row] or ("" if single else f"{stem}#{row + 1}"),
             instrument=samples.instrument[row] or draft.instrument,
             replicate=samples.replicate[row],
             sample_info=samples.infos[row],

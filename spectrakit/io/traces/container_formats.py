@@ -56,5 +56,7 @@ CONTAINERS: tuple[TraceFormat, ...] = (
     TraceFormat("netcdf", _netcdf, "spectrakit.io.traces.netcdf:read_netcdf", (".nc", ".cdf")),
     TraceFormat("npy", _npy, "spectrakit.io.traces.numpy_files:read_npy", (".npy",)),
     TraceFormat("npz", _npz, "spectrakit.io.traces.numpy_files:read_npz", (".npz",)),
+    TraceFormat("xlsx", _xlsx, "spectrakit.io.traces.xlsx:read_xlsx", (".xlsx", ".xlsm")),
+    TraceFormat("parquet", _parquet, "spectrakit.io.traces.parquet:read_parquet", (".parquet",)),
     TraceFormat("fits", _fits, "spectrakit.io.traces.fits_spectra:read_fits", (".fits", ".fit")),
 )

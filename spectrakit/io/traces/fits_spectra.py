@@ -142,6 +142,8 @@ def _image_axis(
     unit = axis_unit(image.text("CUNIT1") or _unit_of_header(image) or _unit_of_header(primary))
     if extension is not None and extension.shape[-1] == n:
         given = extension.image().reshape(-1, n).astype(np.float64)
+        if primary.header.get("LOGSCALE") is True and np.abs(given).max() < 20:
+            given = _powers(given)[0]
         return given, axis_unit(extension.text("BUNIT")) or unit
     first, step = image.number_of("COEFF0"), image.number_of("COEFF1")
     if first is not None and step is not None:
