@@ -49,6 +49,9 @@ def mass_spectra(arrays: Arrays, account: InputAccount) -> Iterator[Spectrum]:
     """
     known, about = _by_name(arrays), arrays.about
     drops = Drops(arrays.path, account)
+    for name in ("scan_index", "mass_values", "intensity_values", "point_count"):
+        if name in known and known[name].kind != "number":
+            raise InputError(f"{arrays.path}: '{name}' holds no numbers.", hint=COPY_AGAIN)
     starts = known["scan_index"].vector.astype(np.int64)
     mz = _scaled(known["mass_values"], about, "mass")
     intensity = _scaled(known["intensity_values"], about, "intensity")
@@ -71,7 +74,8 @@ def mass_spectra(arrays: Arrays, account: InputAccount) -> Iterator[Spectrum]:
     ionisation = str(about.get("test_ionization_mode", ""))
     polarity = str(about.get("test_ionization_polarity", "")).lower()
     for scan, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        number = scan if numbers is None or numbers[scan] != numbers[scan] else int(numbers[scan])
+        stated = numbers is not None and abs(numbers[scan]) < 1 << 31
+        number = int(numbers[scan]) if stated and numbers is not None else scan
         native_id = f"scan={number}"
         if start < 0 or length < 0 or start + length > len(mz):
             drops.drop(_OUTSIDE, native_id)
@@ -125,7 +129,7 @@ def chromatogram(arrays: Arrays, account: InputAccount) -> Iterator[Spectrum]:
     known, about = _by_name(arrays), arrays.about
     ordinate = known["ordinate_values"]
     values = ordinate.vector
-    if ordinate.kind != "number" or not len(values) or not np.isfinite(values).any():
+    if ordinate.kind != "number" or not np.isfinite(values).any():
         Drops(arrays.path, account).drop(NO_VALUE, "ordinate_values")
         return
     extra: dict[str, Any] = {**about, **{f"ordinate_{k}": v for k, v in ordinate.about.items()}}
@@ -154,23 +158,27 @@ def _times(arrays: Arrays, known: Mapping[str, Variable], n: int) -> NDArray[np.
     if given is not None and given.kind == "number" and given.n == n:
         return given.vector.astype(np.float64)
     step, delay = known.get("actual_sampling_interval"), known.get("actual_delay_time")
-    if step is None or step.kind != "number" or step.n != 1:
+    if step is None or not _is_one(step):
         raise InputError(
             f"{arrays.path}: the chromatogram has neither times nor a sampling interval.",
             hint="Export it again with raw data.",
         )
-    first = float(delay.vector[0]) if delay is not None and delay.n == 1 else 0.0
+    first = float(delay.vector[0]) if _is_one(delay) and delay else 0.0
     return first + float(step.vector[0]) * np.arange(n, dtype=np.float64)
 
 
-def _peak_table(known: Mapping[str, Variable]) -> dict[str, list[float]]:
+def _is_one(one: Variable | None) -> bool:
+    return one is not None and one.kind == "number" and one.n == 1
+
+
+def _peak_table(known: Mapping[str, Variable]) -> dict[str, list[float | None]]:
     """Return what the file's own integration found, column by column."""
     time = known.get("peak_retention_time")
     n = time.n if time is not None and time.kind == "number" else 0
     if not 0 < n <= _MOST_PEAKS:
         return {}
     return {
-        name: [float(v) if np.isfinite(v) else -1.0 for v in one.vector]
+        name: [float(v) if np.isfinite(v) else None for v in one.vector]
         for name, one in known.items()
         if one.kind == "number" and one.n == n and name.startswith("peak_")
     }

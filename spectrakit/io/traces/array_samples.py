@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.errors import InputError
 from spectrakit.io.traces.array_rule import FEW, Sheet, distance
 from spectrakit.io.traces.arrays import Arrays, Variable
+from spectrakit.log import say
 from spectrakit.spectrum import ReferenceValue, SampleInfo
 
 _SAMPLE = re.compile(r"(?:sample|obs|object|row|spectr(?:um|a))?_?(?:ids?|names?|labels?)|samples?")
@@ -86,9 +86,7 @@ def samples_of(
         taken: arrays that are spectra or axes themselves.
         given: property tables that are known to be of these rows.
         names: of the rows, where the container itself names them.
-
-    Raises:
-        InputError: one sample has two values of one property.
+    What differs between the spectra of one sample belongs to the spectra: ``extra``.
     """
     n = len(sheet.rows)
     beside = _beside(arrays, sheet, taken)
@@ -114,7 +112,8 @@ def samples_of(
     for one in numeric:
         if np.isinf(one.values).any():
             continue  # a constraint or a mask; no reference value is infinite
-        if _CONDITION.fullmatch(one.leaf.lower()):
+        flag = one.is_vector and bool(np.isin(one.vector, (0, 1)).all())
+        if flag or _CONDITION.fullmatch(one.leaf.lower()):
             columns[one.leaf] = one.vector.tolist()[:n]
         else:
             tables.append(_as_table(one, n))
@@ -151,25 +150,29 @@ def _replicates(columns: dict[str, list[str | float]], n: int) -> list[int]:
 def _assemble(
     path: Path,
     ids: list[str],
-    roles: Mapping[str, list[str]],
+    roles: dict[str, list[str]],
     columns: Mapping[str, list[str | float]],
     tables: Sequence[PropertyTable],
     replicate: list[int],
 ) -> Samples:
     n = len(ids)
-    seen: dict[str, dict[str, float]] = {}
-    constant = {name for name, values in columns.items() if _is_constant(ids, values)}
+    constant = {name for name, values in columns.items() if not _disputed(ids, values)}
+    for role in ("split", "group"):
+        if role in roles and _disputed(ids, roles[role]):
+            columns = {**columns, role: roles.pop(role)}
+    unsure = _unsure(path, ids, tables)
     infos: list[SampleInfo] = []
     extra: list[dict[str, Any]] = []
     for row in range(n):
         targets: dict[str, ReferenceValue] = {}
+        apart: dict[str, Any] = {}
         for table in tables:
             for k, name in enumerate(table.names):
                 value = float(table.values[row, k])
-                if isfinite(value):
+                if isfinite(value) and ids[row] in unsure.get(name, ()):
+                    apart[name] = value
+                elif isfinite(value):
                     targets[name] = ReferenceValue(value, table.units[k])
-        if ids[row]:
-            _check_same(path, ids[row], targets, seen.setdefault(ids[row], {}))
         cells = {name: values[row] for name, values in columns.items() if _said(values[row])}
         infos.append(
             SampleInfo(
@@ -179,7 +182,7 @@ def _assemble(
                 targets=targets,
             )
         )
-        extra.append({k: v for k, v in cells.items() if k not in constant})
+        extra.append(apart | {k: v for k, v in cells.items() if k not in constant})
     return Samples(ids, infos, roles.get("instrument", [""] * n), replicate, extra)
 
 
@@ -187,26 +190,28 @@ def _said(cell: str | float) -> bool:
     return cell != "" and not (isinstance(cell, float) and not isfinite(cell))
 
 
-def _is_constant(ids: Sequence[str], values: Sequence[str | float]) -> bool:
-    """Say whether a column has one value for each sample, so that it is of the sample."""
-    known: dict[str, str | float] = {}
-    return all(
-        not name or not _said(value) or known.setdefault(name, value) == value
+def _disputed(ids: Sequence[str], values: Sequence[Any]) -> set[str]:
+    """Return the samples of which a column says more than one thing."""
+    known: dict[str, Any] = {}
+    return {
+        name
         for name, value in zip(ids, values, strict=True)
-    )
+        if name and _said(value) and known.setdefault(name, value) != value
+    }
 
 
-def _check_same(
-    path: Path, sample: str, targets: Mapping[str, ReferenceValue], known: dict[str, float]
-) -> None:
-    for name, found in targets.items():
-        old = known.setdefault(name, found.value)
-        if old != found.value:
-            raise InputError(
-                f"{path}: sample '{sample}' has two values of '{name}': {old:g} and "
-                f"{found.value:g}.",
-                hint="Average them before, or give the samples different ids.",
-            )
+def _unsure(path: Path, ids: Sequence[str], tables: Sequence[PropertyTable]) -> dict[str, set[str]]:
+    """Return, for each property, the samples with two values of it; it is said once."""
+    found: dict[str, set[str]] = {}
+    for table in tables:
+        for k, name in enumerate(table.names):
+            if disputed := _disputed(ids, [float(v) for v in table.values[:, k]]):
+                found[name] = disputed
+                say(
+                    f"{path}: '{name}' differs between spectra of {len(disputed)} samples: it is "
+                    "kept with each spectrum there"
+                )
+    return found
 
 
 def clip(text: Any) -> str:

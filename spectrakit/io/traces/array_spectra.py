@@ -13,6 +13,7 @@ from spectrakit.io.traces.array_rule import Sheet, find_sheets, measured
 from spectrakit.io.traces.array_samples import PropertyTable, Samples, clip, samples_of
 from spectrakit.io.traces.arrays import Arrays, Variable
 from spectrakit.io.traces.units import axis_unit, known_axis_unit, modality_of, value_unit
+from spectrakit.log import say
 from spectrakit.spectrum import Axis, Spectrum
 
 NO_AXIS = "no axis in the file: channel index"
@@ -48,7 +49,7 @@ def spectra_of(
     rows are taken to hold the same samples in the same order.
 
     Raises:
-        InputError: no spectra, ambiguous ones, or a sample with two values of a property.
+        InputError: no spectra, or it cannot be told which arrays they are.
     """
     sheets = find_sheets(arrays) if sheets is None else sheets
     taken: list[Variable] = [sheet.variable for sheet in sheets]
@@ -61,6 +62,8 @@ def spectra_of(
         found = samples_of(arrays, sheet, taken, mine.tables, mine.names)
         joined.append((sheet, found))
     main = _main_set(joined)
+    if not all(sheet.has_axis for sheet in sheets):
+        say(f"{arrays.path}: gives no axis: the spectra are on the channel index")
     for sheet, samples in joined:
         is_main = (sheet.variable.group, len(sheet.rows)) == main
         stem = arrays.path.name.split(".")[0] if is_main else sheet.variable.name.replace("/", "-")
