@@ -159,7 +159,7 @@ def _assemble(
     constant = {name for name, values in columns.items() if not _disputed(ids, values)}
     for role in ("split", "group"):
         if role in roles and _disputed(ids, roles[role]):
-            columns = {**columns, role: roles.pop(role)}
+            columns = {**columns, role: list[str | float](roles.pop(role))}
     unsure = _unsure(path, ids, tables)
     infos: list[SampleInfo] = []
     extra: list[dict[str, Any]] = []

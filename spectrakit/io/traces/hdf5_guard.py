@@ -4,7 +4,9 @@ Links out of the file are not followed, data that lie elsewhere are refused, and
 declares is compared with the bytes that the file has for it.
 """
 
+import mmap
 from collections.abc import Iterator
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, Self
@@ -21,11 +23,13 @@ from spectrakit.io.traces.arrays import check_bytes
 FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 _FILTERS = frozenset({1, 2, 3, 5, 6, 32000})  # built into HDF5 and h5py: no plug-in is loaded
 _MOST_DEFLATE = 1100  # deflate cannot exceed 1032, shuffled or not
-_MOST_CHUNK = 1 << 30
+_MOST_CHUNK = 1 << 28
 _MOST_OBJECTS = 100_000
 _DEEPEST = 24
 _ATTRIBUTE_BYTES = 1 << 16
 _MOST_ATTRIBUTES = 64
+_MOST_SEARCHED = 1 << 33  # bytes, over all heaps of a file
+_HEAP = b"GCOL\x01\0\0\0"  # how a global heap begins, version 1
 _HOSTILE = "Do not use a file from a source that you do not trust."
 
 
@@ -45,6 +49,27 @@ class ForeignFile:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
+
+    @cached_property
+    def _heaps_are_sound(self) -> bool:
+        """Whether texts of variable length can be read: HDF5 itself loops on a damaged heap."""
+        try:
+            sizes = self.file.id.get_create_plist().get_sizes()
+        except FAILURES:
+            return False
+        if tuple(sizes) != (8, 8):
+            return False
+        with (
+            on_disk(self.path).open("rb") as raw,
+            mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            heaps = {at: _heap(data, at) for at in _places(data, _HEAP)}
+            if not all(heaps.values()):
+                return False
+            if len(heaps) * self.size > _MOST_SEARCHED:
+                return True
+            base = self.file.userblock_size
+            return all(_fit(data, at - base, known) for at, known in heaps.items() if known)
 
     def wrong(self, key: str, reason: str, hint: str = COPY_AGAIN) -> InputError:
         """Return the error for something in this file."""
@@ -113,6 +138,8 @@ class ForeignFile:
         if prod(handle.shape) != 1 or kind.get_size() > _ATTRIBUTE_BYTES:
             return None
         if isinstance(kind, h5t.TypeStringID):
+            if kind.is_variable_str() and not self._heaps_are_sound:
+                return None
             value = np.asarray(target.attrs[name]).reshape(-1)[0]
             text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
             return text.rstrip("\x00")[:_ATTRIBUTE_BYTES]
@@ -166,7 +193,8 @@ class ForeignFile:
         held = min(stored, self.size)
         ratio = 1 if dataset.chunks is None else _MOST_DEFLATE
         check_bytes(self.path, key, prod(dataset.shape) * item, held, ratio)
-        if dataset.chunks is not None and prod(dataset.chunks) * item > _MOST_CHUNK:
+        most = min(_MOST_CHUNK, max(held * ratio, 1 << 20))
+        if dataset.chunks is not None and prod(dataset.chunks) * item > most:
             raise self.wrong(key, f"has chunks of shape {dataset.chunks}", _HOSTILE)
 
     def read(self, key: str, dataset: Any) -> NDArray[Any]:
@@ -177,12 +205,54 @@ class ForeignFile:
         """
         self.check(key, dataset)
         try:
-            if isinstance(dataset.id.get_type(), h5t.TypeStringID):
+            kind = dataset.id.get_type()
+            if isinstance(kind, h5t.TypeStringID):
+                if kind.is_variable_str() and not self._heaps_are_sound:
+                    raise self.wrong(key, "points into a damaged heap of texts")
                 values = np.asarray(dataset.asstr(errors="replace")[()], dtype=object)
                 return values.reshape(dataset.shape)
             return np.asarray(dataset[()])
         except FAILURES as error:
             raise self.wrong(key, f"cannot be read ({_one_line(error)})") from error
+
+
+def _places(data: mmap.mmap, pattern: bytes) -> Iterator[int]:
+    at = data.find(pattern)
+    while at >= 0:
+        yield at
+        at = data.find(pattern, at + 1)
+
+
+def _heap(data: mmap.mmap, at: int) -> dict[int, int] | None:
+    """Return {object: bytes} of one heap, walked as HDF5 does; None when that would not end."""
+    end = at + int.from_bytes(data[at + 8 : at + 16], "little")
+    place = at + 16
+    found = {0: 0}
+    if not place < end <= len(data):
+        return None
+    while place + 16 <= end:
+        number = int.from_bytes(data[place : place + 2], "little")
+        size = int.from_bytes(data[place + 8 : place + 16], "little")
+        step = 16 + -(-size // 8) * 8 if number else size
+        if step < 16 or place + step > end:
+            return None
+        if number:
+            found[number] = size
+        place += step
+    return found
+
+
+def _fit(data: mmap.mmap, address: int, sizes: dict[int, int]) -> bool:
+    """Say whether no text claims to be longer than the object of the heap that holds it.
+
+    A text is stored as its length, the address of its heap and the number of its object.
+    """
+    for at in _places(data, address.to_bytes(8, "little")):
+        length = int.from_bytes(data[max(at - 4, 0) : at], "little")
+        number = int.from_bytes(data[at + 8 : at + 12], "little")
+        if number and length > sizes.get(number, length):
+            return False
+    return True
 
 
 def _one_line(error: BaseException) -> str:

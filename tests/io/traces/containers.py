@@ -62,9 +62,7 @@ def mat5_dataset(path):
         m5=dataset("m5", X, AXIS[None, :], title="Wavelength (nm)"),
         mp6=dataset("mp6", X + 0.1, AXIS[None, :], title="Wavelength (nm)"),
         glass=dataset("glass", X[:2], AXIS[None, :], title="Wavelength (nm)"),
-        refs=dataset(
-            "refs", np.c_[PROTEIN, 2 * PROTEIN], labels=np.array(["protein [%]", "oil"])
-        ),
+        refs=dataset("refs", np.c_[PROTEIN, 2 * PROTEIN], labels=np.array(["protein [%]", "oil"])),
     )
 
 
@@ -79,7 +77,7 @@ def mat4(path, **variables):
 
 
 def mat73(path):
-    """A version 7.3 file: HDF5 behind a block of 512 bytes, arrays transposed, cells by reference."""
+    """A version 7.3 file: HDF5 behind 512 bytes, arrays transposed, cells by reference."""
     with h5py.File(path, "w", userblock_size=512) as file:
 
         def put(name, values, kind="double"):
@@ -156,8 +154,8 @@ def andi_chromatogram(path, times=False):
             stamps = file.createVariable("raw_data_retention", "f", ("point_number",))
             stamps[:] = [0, 1, 2, 4, 8]
         else:
-            file.createVariable("actual_sampling_interval", "d", ()).assignValue(0.5)
-            file.createVariable("actual_delay_time", "d", ()).assignValue(2.0)
+            for name, value in (("actual_sampling_interval", 0.5), ("actual_delay_time", 2.0)):
+                file.createVariable(name, "d", ()).data[()] = value
     return path
 
 
@@ -173,7 +171,7 @@ def card(key, value):
 
 
 def fits_unit(data: bytes, **header):
-    cards = "".join(card(key.replace("_", "-"), value) for key, value in header.items())
+    cards = "".join(card(key.replace("DC_FLAG", "DC-FLAG"), value) for key, value in header.items())
     head = (cards + "END".ljust(80)).encode("latin-1")
     return head.ljust(-(-len(head) // 2880) * 2880) + data.ljust(
         -(-len(data) // 2880) * 2880, b"\0"
@@ -230,9 +228,7 @@ def xlsx(path, sheets, prolog=""):
         names = "".join(WORKBOOK[1].format(name, k) for k, name in enumerate(sheets, 1))
         archive.writestr("xl/workbook.xml", WORKBOOK[0].format(names))
         links = "".join(RELATION.format(k) for k in range(1, len(sheets) + 1))
-        archive.writestr(
-            "xl/_rels/workbook.xml.rels", f"<Relationships>{links}</Relationships>"
-        )
+        archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{links}</Relationships>")
         for k, rows in enumerate(sheets.values(), 1):
             body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
             sheet = f"{prolog}<worksheet><sheetData>{body}</sheetData></worksheet>"
