@@ -21,6 +21,8 @@ _LONGEST_FILE = 1 << 30
 _EXTRA_ITEMS = 500  # facts kept of one file
 _EXTRA_LENGTH = 4000  # characters of one fact
 ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "--", "#n/a", "n.a.", "missing"})
+_BINARY = bytes(set(range(32)) - set(b"\t\n\r\f\x1a"))
+_TEXT_SHARE = 0.98  # some programs leave control codes in the header of a text
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d{1,4})?")
 NO_NUMBER = "a value is no number"
 NO_VALUES = "no values"
@@ -44,10 +46,10 @@ def encoding_of(head: bytes) -> str:
 def decode_head(head: bytes) -> str:
     """Return the first 64 KiB of a file as text with ``\\n`` lines; empty for binary data."""
     encoding = encoding_of(head)
-    if encoding == "utf-8-sig" and b"\x00" in head:
+    if encoding == "utf-8-sig" and len(head.translate(None, _BINARY)) < _TEXT_SHARE * len(head):
         return ""
     text = head.decode(encoding, errors="spectrakit-latin-1" if encoding != "utf-16" else "ignore")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def lines_of(path: Path, stream: BinaryIO) -> Iterator[str]:
@@ -84,7 +86,7 @@ def all_lines(path: Path, stream: BinaryIO) -> list[str]:
                 f"{path}: holds more than {_LONGEST_FILE >> 30} GiB of text.",
                 hint="Export fewer spectra into one file.",
             )
-        lines.append(line.rstrip("\n"))
+        lines.append(line.rstrip("\n").replace("\x00", ""))
     return lines
 
 
