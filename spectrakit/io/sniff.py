@@ -98,7 +98,7 @@ def _is_store(path: Path) -> bool:
     try:
         with h5py.File(on_disk(path), "r", locking=False) as file:
             return "format" in file.attrs or "blocks" in file
-    except OSError:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
         return True
 
 

@@ -20,6 +20,7 @@ _AXIS: dict[str, tuple[str, ...]] = {
              "inversecentimeter", "inversecentimeters", "inversecentimetre", "reciprocalcm",
              "wavenumbers1/cm", "cm-", "icm", "waven", "cm1", "kayser"),
     "nm": ("nm", "nanometer", "nanometers", "nanometre", "nanometres", "wavelengthnm", "nanom"),
+    "Angstrom": ("angstrom", "angstroms", "ang", "å", "ångström", "wavelengthangstrom"),
     "um": ("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres",
            "mum", "wavelengthum"),
     "mm": ("mm", "millimeter", "millimeters", "millimetre"),

@@ -1,6 +1,7 @@
-"""Lets these tests share the builders of tests/io."""
+"""Lets these tests share the builders of tests/io and the makers of containers."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+here = Path(__file__).parent
+sys.path[:0] = [str(here), str(here.parent)]
