@@ -1,5 +1,22 @@
 """Binary files of instruments: how their content is recognised."""
 
+from pathlib import Path
+
 from spectrakit.io.traces.described import TraceFormat
 
-BINARY: tuple[TraceFormat, ...] = ()
+
+def _is_spc(head: bytes, path: Path) -> bool:
+    """Say whether the two first bytes are flags and version of SPC, and what follows can be it."""
+    if len(head) < 64 or head[1] not in (0x4B, 0x4C, 0x4D):
+        return False
+    if head[1] == 0x4D:
+        return path.suffix.lower() == ".spc" or (head[16] <= 30 and head[17] <= 131)
+    codes = (*range(31), 255)
+    return head[28] in codes and (head[29] <= 26 or 128 <= head[29] <= 131) and b"\0" in head
+
+
+BINARY: tuple[TraceFormat, ...] = (
+    TraceFormat(
+        "galactic-spc", _is_spc, "spectrakit.io.traces.galactic_spc:read_galactic_spc", (".spc",)
+    ),
+)
