@@ -1,5 +1,6 @@
 """Binary files of instruments: how their content is recognised."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from spectrakit.io.traces.described import TraceFormat
@@ -15,8 +16,24 @@ def _is_spc(head: bytes, path: Path) -> bool:
     return head[28] in codes and (head[29] <= 26 or 128 <= head[29] <= 131) and b"\0" in head
 
 
+def _starts(*marks: bytes) -> Callable[[bytes, Path], bool]:
+    """Return what recognises files that begin with one of these bytes."""
+    return lambda head, path: head.startswith(marks)
+
+
+# OPUS numbers the files of a sample: .0, .1 ... and, as some set it, .001 or .0001
+_OPUS_SUFFIXES = tuple(
+    sorted({f".{number:0{width}d}" for number in range(1000) for width in (1, 2, 3, 4)})
+)
+
 BINARY: tuple[TraceFormat, ...] = (
     TraceFormat(
         "galactic-spc", _is_spc, "spectrakit.io.traces.galactic_spc:read_galactic_spc", (".spc",)
+    ),
+    TraceFormat(
+        "bruker-opus",
+        _starts(b"\n\n\xfe\xfe"),
+        "spectrakit.io.traces.bruker_opus:read_bruker_opus",
+        _OPUS_SUFFIXES,
     ),
 )
