@@ -36,4 +36,16 @@ BINARY: tuple[TraceFormat, ...] = (
         "spectrakit.io.traces.bruker_opus:read_bruker_opus",
         _OPUS_SUFFIXES,
     ),
+    TraceFormat(
+        "omnic",
+        _starts(b"Spectral Data File", b"Spectral Exte File"),
+        "spectrakit.io.traces.omnic:read_omnic",
+        (".spa", ".spg", ".srs"),
+    ),
+    TraceFormat(
+        "renishaw-wdf",
+        _starts(b"WDF1"),
+        "spectrakit.io.traces.renishaw_wdf:read_renishaw_wdf",
+        (".wdf",),
+    ),
 )

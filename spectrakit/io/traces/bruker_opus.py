@@ -164,7 +164,7 @@ def _directory(layout: Layout) -> list[_Block]:
 
 def _parameters(layout: Layout, block: _Block) -> Parameters:
     """Return the parameters of a block; one that breaks off gives those before."""
-    data = Layout(layout.path, layout.bytes(block.offset, block.size, "parameters"))
+    data = Layout(layout.path, layout.raw(block.offset, block.size, "parameters"))
     found: Parameters = {}
     at = 0
     while at + 8 <= data.size and len(found) < _MOST_PARAMETERS:
@@ -178,7 +178,7 @@ def _parameters(layout: Layout, block: _Block) -> Parameters:
         elif kind == 1 and halves >= 4:
             found[key] = data.number("<d", at, key)
         elif kind in (2, 3, 4):
-            found[key] = plain(data.bytes(at, 2 * halves, key))[:1000]
+            found[key] = plain(data.raw(at, 2 * halves, key))[:1000]
         at += 2 * halves
     return found
 

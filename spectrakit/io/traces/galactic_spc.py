@@ -102,7 +102,7 @@ def _subfiles(layout: Layout, header: Header, start: int) -> Iterator[_Sub]:
         size = sub.n * (width + 4 * own_x)
         if not header.n_sub and position + _SUB + size > layout.size:
             rest = layout.size - position
-            if number and rest < _SUB + size and not any(layout.bytes(position, rest, "the rest")):
+            if number and rest < _SUB + size and not any(layout.raw(position, rest, "the rest")):
                 return  # filled up with zeros
         layout.need(sub.points, size, f"subfile {number + 1} with {sub.n} points")
         yield sub

@@ -110,7 +110,7 @@ def _new(layout: Layout, order: str) -> Header:
             name=comment.split("\r")[0].split("\n")[0].strip()[:200] if _is_text(comment) else "",
             extra=extra,
         ),
-        layout.bytes(218, 30, "the labels of the axes"),
+        layout.raw(218, 30, "the labels of the axes"),
     )
 
 
@@ -149,7 +149,7 @@ def _old(layout: Layout) -> Header:
             name=comment.split("\r")[0].split("\n")[0].strip()[:200] if _is_text(comment) else "",
             extra=extra,
         ),
-        layout.bytes(194, 30, "the labels of the axes"),
+        layout.raw(194, 30, "the labels of the axes"),
     )
 
 

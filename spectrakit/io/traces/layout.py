@@ -59,14 +59,14 @@ class Layout:
                 hint=COPY_AGAIN,
             )
 
-    def bytes(self, offset: int, length: int, what: str) -> bytes:
+    def raw(self, offset: int, length: int, what: str) -> bytes:
         """Return ``length`` bytes from ``offset``."""
         self.need(offset, length, what)
         return self._data[offset : offset + length]
 
     def unpack(self, form: str, offset: int, what: str) -> tuple[Any, ...]:
         """Return the numbers that ``struct`` finds at ``offset``."""
-        return struct.unpack(form, self.bytes(offset, struct.calcsize(form), what))
+        return struct.unpack(form, self.raw(offset, struct.calcsize(form), what))
 
     def number(self, form: str, offset: int, what: str) -> Any:
         """Return the one number that ``struct`` finds at ``offset``."""
@@ -85,7 +85,7 @@ class Layout:
 
     def text(self, offset: int, length: int, what: str, encoding: str = "latin-1") -> str:
         """Return text up to its first NUL, without blanks around it."""
-        return plain(self.bytes(offset, length, what), encoding)
+        return plain(self.raw(offset, length, what), encoding)
 
     def find(self, mark: bytes, start: int = 0, stop: int | None = None) -> int:
         """Return where ``mark`` is between two offsets, or -1."""
