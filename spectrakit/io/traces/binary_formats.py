@@ -21,6 +21,12 @@ def _starts(*marks: bytes) -> Callable[[bytes, Path], bool]:
     return lambda head, path: head.startswith(marks)
 
 
+def _is_asd(head: bytes, path: Path) -> bool:
+    """Say whether the version is one of ASD's, and the format of the numbers as well."""
+    marks = (b"ASD", *(b"as%d" % version for version in range(1, 9)))
+    return head[:3] in marks and len(head) > 200 and head[199] <= 3 and head[186] <= 8
+
+
 # OPUS numbers the files of a sample: .0, .1 ... and, as some set it, .001 or .0001
 _OPUS_SUFFIXES = tuple(
     sorted({f".{number:0{width}d}" for number in range(1000) for width in (1, 2, 3, 4)})
@@ -48,4 +54,17 @@ BINARY: tuple[TraceFormat, ...] = (
         "spectrakit.io.traces.renishaw_wdf:read_renishaw_wdf",
         (".wdf",),
     ),
+    TraceFormat(
+        "andor-sif",
+        _starts(b"Andor Technology Multi-Channel File\n"),
+        "spectrakit.io.traces.andor_sif:read_andor_sif",
+        (".sif",),
+    ),
+    TraceFormat(
+        "perkinelmer-sp",
+        _starts(b"PEPE"),
+        "spectrakit.io.traces.perkinelmer_sp:read_perkinelmer_sp",
+        (".sp",),
+    ),
+    TraceFormat("asd", _is_asd, "spectrakit.io.traces.asd:read_asd", (".asd",)),
 )
