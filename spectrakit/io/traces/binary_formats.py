@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from struct import unpack_from
 
 from spectrakit.io.traces.described import TraceFormat
 
@@ -25,6 +26,26 @@ def _is_asd(head: bytes, path: Path) -> bool:
     """Say whether the version is one of ASD's, and the format of the numbers as well."""
     marks = (b"ASD", *(b"as%d" % version for version in range(1, 9)))
     return head[:3] in marks and len(head) > 200 and head[199] <= 3 and head[186] <= 8
+
+
+def _is_jws(head: bytes, path: Path) -> bool:
+    """Say whether an OLE document is JASCO's: many programs write OLE documents."""
+    if not head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return False
+    return path.suffix.lower() == ".jws" or "Y-Data".encode("utf-16-le") in head
+
+
+_OLD_AVANTES = (".trm", ".abs", ".roh", ".drk", ".ref")
+
+
+def _is_avantes(head: bytes, path: Path) -> bool:
+    """Say whether a file is of AvaSoft 8 or, by its first pixel and last, of AvaSoft 6 or 7."""
+    if head.startswith((b"AVS82", b"AVS84")):
+        return True
+    if len(head) < 400 or path.suffix.lower() not in _OLD_AVANTES:
+        return False
+    version, first, last = (unpack_from("<f", head, at)[0] for at in (0, 316, 320))
+    return abs(version - 70) < 0.01 and 0 <= first <= last < 100_000
 
 
 # OPUS numbers the files of a sample: .0, .1 ... and, as some set it, .001 or .0001
@@ -67,4 +88,17 @@ BINARY: tuple[TraceFormat, ...] = (
         (".sp",),
     ),
     TraceFormat("asd", _is_asd, "spectrakit.io.traces.asd:read_asd", (".asd",)),
+    TraceFormat("jasco-jws", _is_jws, "spectrakit.io.traces.jasco_jws:read_jasco_jws", (".jws",)),
+    TraceFormat(
+        "avantes",
+        _is_avantes,
+        "spectrakit.io.traces.avantes:read_avantes",
+        (".raw8", ".rwd8", ".abs8", ".trm8", ".rfl8", ".irr8", ".rir8", *_OLD_AVANTES),
+    ),
+    TraceFormat(
+        "digitalsurf",
+        _starts(b"DIGITAL SURF", b"DSCOMPRESSED"),
+        "spectrakit.io.traces.digitalsurf:read_digitalsurf",
+        (".sur", ".pro"),
+    ),
 )

@@ -196,8 +196,8 @@ def _rows(
         return
     head = layout.unpack(_SERIES_HEAD, block.offset, f"the series {name}")
     _, count, first, data_size, info_size, _ = head
-    if min(first, data_size, info_size) < 0 or data_size < 4 or not 0 <= 4 * n <= data_size:
-        raise layout.bad(f"the series {name} has {data_size} bytes for {n} points")
+    if min(first, info_size) < 0 or count < 1 or data_size < 4 or not 0 <= 4 * n <= data_size:
+        raise layout.bad(f"the series {name} has {count} spectra of {data_size} bytes")
     for index in range(count):
         at = block.offset + first + index * (data_size + info_size)
         y = layout.array(kind, at, n, f"spectrum {index + 1} of the series {name}")
