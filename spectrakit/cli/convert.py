@@ -70,6 +70,23 @@ def convert(
             help="CSV or TSV with the column sample and one for each property: 'moisture [%]'.",
         ),
     ] = None,
+    axis_unit: Annotated[
+        str,
+        typer.Option(
+            metavar="UNIT",
+            help="Unit of the axis (nm, cm-1, um, ...) of traces whose file states none.",
+            show_default=False,
+        ),
+    ] = "",
+    modality: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="What traces are, where the file does not say: nir, ir, raman, reflectance, "
+            "optical, nmr-1h, nmr-13c or nmr.",
+            show_default=False,
+        ),
+    ] = "",
     where: WhereOption = None,
     jobs: JobsOption = 1,
     summary: SummaryOption = None,
@@ -82,6 +99,8 @@ def convert(
         "compression": compression.value,
         "samples": str(samples or ""),
         "targets": str(targets or ""),
+        "axis_unit": axis_unit,
+        "modality": modality,
         "where": where or [],
     }
     with accounted("convert", summary, **parameters) as account:
@@ -93,6 +112,8 @@ def convert(
             where=where or (),
             samples=samples,
             targets=targets,
+            axis_unit=axis_unit,
+            modality=modality,
             jobs=jobs,
             summary=account,
         )

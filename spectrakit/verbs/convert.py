@@ -1,7 +1,7 @@
 """``convert``: spectra of any known format into stores, or out of them, every one accounted for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from spectrakit.verbs.outputs import (
     without_own_results,
 )
 from spectrakit.verbs.sheets import SampleSheet, TargetTable
+from spectrakit.verbs.stated import Stated
 
 if TYPE_CHECKING:
     from spectrakit.store import StoreWriter
@@ -48,13 +49,14 @@ class Conversion:
     where: tuple[Condition, ...] = ()
     samples: SampleSheet | None = None
     targets: TargetTable | None = None
+    stated: Stated = field(default_factory=Stated)
 
     def history(self) -> dict[str, Any]:
         """Return the record that goes into a store: what was done, no time, no path."""
         record: dict[str, Any] = {"command": "convert", "version": __version__}
         if self.where:
             record["where"] = [f"{c.column}={c.value}" for c in self.where]
-        return record
+        return record | self.stated.as_json()
 
 
 def convert(
@@ -66,6 +68,8 @@ def convert(
     where: Sequence[str] = (),
     samples: Path | None = None,
     targets: Path | None = None,
+    axis_unit: str = "",
+    modality: str = "",
     jobs: int = 1,
     summary: Summary,
 ) -> None:
@@ -81,6 +85,8 @@ def convert(
         where: ``COLUMN=VALUE`` that a spectrum must have to be converted.
         samples: sheet with the sample of each file.
         targets: table with the properties of each sample.
+        axis_unit: unit of the axes of traces whose file states none.
+        modality: what traces are, whatever the files let us guess.
         jobs: files worked on at the same time (folders only).
         summary: filled with accounts, outputs and errors.
 
@@ -98,6 +104,7 @@ def convert(
         where=parse_where(where),
         samples=SampleSheet.read(samples) if samples else None,
         targets=TargetTable.read(targets) if targets else None,
+        stated=Stated.parse(axis_unit, modality),
     )
     if (samples or targets) and kind != STORE:
         raise UsageError(
@@ -225,6 +232,7 @@ def _store_file(
     source = writer.add_source(str(path), account.sha256, n_bytes, account.format)
     if what.samples is not None:
         what.samples.add_to(writer, path)
+    spectra = what.stated.applied(spectra, path)
     for spectrum in _with_sample(selected(spectra, what.where, account), path, what):
         try:
             writer.add(spectrum, source=source)
@@ -251,7 +259,8 @@ def _exported(
     paths: Sequence[Path], accounts: Sequence[InputAccount], what: Conversion, advance: Any
 ) -> Iterator[Spectrum]:
     for path, account in zip(paths, accounts, strict=True):
-        for spectrum in selected(read_spectra(path, account), what.where, account):
+        spectra = what.stated.applied(read_spectra(path, account), path)
+        for spectrum in selected(spectra, what.where, account):
             if spectrum.is_trace:
                 account.drop(_TRACE)
                 continue

@@ -23,7 +23,7 @@ _AXIS: dict[str, tuple[str, ...]] = {
     "um": ("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres",
            "mum", "wavelengthum"),
     "mm": ("mm", "millimeter", "millimeters", "millimetre"),
-    "m/z": ("m/z", "mz", "m/e", "mass/charge", "thomson", "masstocharge"),
+    "m/z": ("m/z", "mz", "m/e", "mass/charge", "massunits", "thomson", "masstocharge"),
     "u": ("u", "amu", "dalton", "da"),
     "ppm": ("ppm", "partspermillion", "deltappm", "chemicalshiftppm"),
     "Hz": ("hz", "hertz"),
@@ -194,7 +194,7 @@ def modality_of(
         nucleus: of an NMR spectrum, as the file writes it (``^1H``, ``13C``).
     """
     ends = _ends(axis)
-    if unit == "m/z" or (_MASS.search(said) and unit in ("", "u")):
+    if unit == "m/z" or (_MASS.search(said) and unit not in ("s", "min", "h", "index")):
         return Modality.MSMS
     if _NMR.search(said) or nucleus:
         if _PROTON.search(nucleus):
@@ -228,6 +228,8 @@ def _is_near(ends: tuple[float, float] | None, unit: str) -> bool:
 
 
 def _by_axis(ends: tuple[float, float] | None, unit: str, values: str) -> Modality:
+    if unit in ("ppm", "Hz"):
+        return Modality.NMR
     if ends is None or unit not in ("nm", "um", "cm-1"):
         return Modality.OPTICAL
     if unit == "cm-1":
