@@ -1,20 +1,29 @@
 """Binary files of instruments: how their content is recognised."""
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from struct import unpack_from
 
 from spectrakit.io.traces.described import TraceFormat
 
+_SPC_CODES = frozenset((*range(31), 255))
+
 
 def _is_spc(head: bytes, path: Path) -> bool:
-    """Say whether the two first bytes are flags and version of SPC, and what follows can be it."""
-    if len(head) < 64 or head[1] not in (0x4B, 0x4C, 0x4D):
+    """Say whether a file is SPC: the version, codes of units that exist, an axis of numbers."""
+    if len(head) < 64 or head[:2] == b"PK" or head[1] not in (0x4B, 0x4C, 0x4D):
         return False
     if head[1] == 0x4D:
-        return path.suffix.lower() == ".spc" or (head[16] <= 30 and head[17] <= 131)
-    codes = (*range(31), 255)
-    return head[28] in codes and (head[29] <= 26 or 128 <= head[29] <= 131) and b"\0" in head
+        n, first, last = unpack_from("<fff", head, 4)
+        codes = head[16:18]
+        known = isfinite(n) and n == int(n) and 0 <= n < 2**31
+    else:
+        order = "<" if head[1] == 0x4B else ">"
+        first, last = unpack_from(f"{order}dd", head, 8)
+        codes, known = head[28:30], head[30] in _SPC_CODES
+    known = known and codes[0] in _SPC_CODES and (codes[1] <= 26 or 128 <= codes[1] <= 131)
+    return known and all(isfinite(end) and abs(end) < 1e15 for end in (first, last))
 
 
 def _starts(*marks: bytes) -> Callable[[bytes, Path], bool]:
@@ -26,6 +35,36 @@ def _is_asd(head: bytes, path: Path) -> bool:
     """Say whether the version is one of ASD's, and the format of the numbers as well."""
     marks = (b"ASD", *(b"as%d" % version for version in range(1, 9)))
     return head[:3] in marks and len(head) > 200 and head[199] <= 3 and head[186] <= 8
+
+
+def _has(*marks: bytes) -> Callable[[bytes, Path], bool]:
+    """Return what recognises XML that has all of these in its first 4 KiB."""
+
+    def says(head: bytes, path: Path) -> bool:
+        start = head[:4096]
+        return b"<" in start[:64] and all(mark in start for mark in marks)
+
+    return says
+
+
+def _is_procspec(head: bytes, path: Path) -> bool:
+    """Say whether a zip archive is of SpectraSuite, by the names of its members."""
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    return path.suffix.lower() == ".procspec" or b"OOISignatures.xml" in head
+
+
+def _is_envi_header(head: bytes, path: Path) -> bool:
+    return head.startswith(b"ENVI") and b"samples" in head and b"=" in head
+
+
+def _is_envi_sli(head: bytes, path: Path) -> bool:
+    """Say whether a file is an ENVI library; it has no mark, its header lies beside it."""
+    if path.suffix.lower() not in (".sli", ".slb"):
+        return False
+    return any(one.is_file() for one in (path.with_suffix(".hdr"), Path(f"{path}.hdr"))) or (
+        b"\0" in head
+    )
 
 
 def _is_jws(head: bytes, path: Path) -> bool:
@@ -101,4 +140,33 @@ BINARY: tuple[TraceFormat, ...] = (
         "spectrakit.io.traces.digitalsurf:read_digitalsurf",
         (".sur", ".pro"),
     ),
+    TraceFormat(
+        "buchi-nir",
+        _starts(b"NIRCAL Project File"),
+        "spectrakit.io.traces.buchi_nir:read_buchi_nir",
+        (".nir",),
+    ),
+    TraceFormat(
+        "trivista-tvf",
+        _has(b"<XmlMain", b"TriVista"),
+        "spectrakit.io.traces.trivista_tvf:read_trivista_tvf",
+        (".tvf",),
+    ),
+    TraceFormat(
+        "horiba-xml",
+        _has(b"<LSX_Data"),
+        "spectrakit.io.traces.horiba_xml:read_horiba_xml",
+        (".xml",),
+    ),
+    TraceFormat(
+        "ocean-procspec",
+        _is_procspec,
+        "spectrakit.io.traces.ocean_procspec:read_ocean_procspec",
+        (".procspec",),
+    ),
+    TraceFormat("animl", _has(b"<AnIML"), "spectrakit.io.traces.animl:read_animl", (".animl",)),
+    TraceFormat(
+        "envi-sli", _is_envi_sli, "spectrakit.io.traces.envi_sli:read_envi_sli", (".sli", ".slb")
+    ),
+    TraceFormat("envi-header", _is_envi_header, "spectrakit.io.traces.envi_sli:read_envi_header"),
 )
