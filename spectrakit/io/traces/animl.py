@@ -114,7 +114,7 @@ def _values(series: Element, length: int) -> NDArray[Any]:
     return np.concatenate(pieces)
 
 
-def _counted(part: Element, length: int) -> NDArray[np.float64]:
+def _counted(part: Element, length: int) -> NDArray[Any]:
     first, last = part.get("startIndex", "0"), part.get("endIndex", "")
     n = int(last) - int(first) + 1 if last.isdecimal() and first.isdecimal() else length
     if not 0 <= n <= _MOST_POINTS:

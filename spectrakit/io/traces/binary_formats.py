@@ -55,7 +55,7 @@ def _is_procspec(head: bytes, path: Path) -> bool:
 
 
 def _is_envi_header(head: bytes, path: Path) -> bool:
-    return head.startswith(b"ENVI") and b"samples" in head and b"=" in head
+    return head[:16].split(b"\n")[0].strip() == b"ENVI" and b"samples" in head
 
 
 def _is_envi_sli(head: bytes, path: Path) -> bool:

@@ -23,8 +23,10 @@ _TYPES = {"1": "u1", "2": "i2", "3": "i4", "4": "f4", "5": "f8", "12": "u2", "13
           "14": "i8", "15": "u8"}  # fmt: skip
 _FIELD = re.compile(r"^[ \t]*([A-Za-z][\w /-]*?)[ \t]*=[ \t]*(\{.*?\}|[^\r\n]*)", re.M | re.S)
 _LARGEST_HEADER = 64 << 20
-_TAKEN = {"samples", "lines", "bands", "header offset", "data type", "byte order", "interleave",
-          "file type", "wavelength", "spectra names", "wavelength units", "bbl", "fwhm"}  # fmt: skip
+_TAKEN = (
+    *("samples", "lines", "bands", "header offset", "data type", "byte order", "interleave"),
+    *("file type", "wavelength", "spectra names", "wavelength units", "bbl", "fwhm"),
+)
 
 
 def header_of(path: Path) -> Path | None:

@@ -73,10 +73,10 @@ def _new(layout: Layout, order: str) -> Header:
     date = layout.number(order + "I", 32, "the date")
     log_offset = layout.number(order + "I", 248, "the offset of the log")
     layout.need(0, 512, "the SPC header")
-    factor = layout.number(order + "f", 264, "the concentration factor")
+    factor = layout.number(order + "f", 260, "the concentration factor")
     w_planes, w_step, w_code = layout.unpack(order + "IfB", 316, "the W axis")
     comment = layout.text(88, 130, "the comment")
-    method = layout.text(264 + 4, 48, "the method")
+    method = layout.text(264, 48, "the method")
     extra: dict[str, Any] = {
         "technique": _TECHNIQUES.get(
             technique, "FT-IR, FT-NIR or FT-Raman" if technique == 4 else ""
