@@ -54,13 +54,14 @@ def read_asd(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Sp
     if form not in _FORMATS:
         raise layout.bad(f"byte 199: the format of the numbers is {form}, not 0, 1 or 2")
     y = layout.array(_FORMATS[form], _HEADER, n, "the spectrum")
-    x = np.float64(first) + np.float64(step) * np.arange(n)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = np.float64(first) + np.float64(step) * np.arange(n)
     said = _said(layout, version, kind)
     reference, description = _reference(layout, version, form, n)
     said["reference_description"] = description
     parts: list[tuple[str, NDArray[Any], str]] = []
     if kind == _REFLECTANCE and reference is not None:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             ratio = np.where(reference != 0, y / reference, np.nan)
         parts.append(("reflectance", ratio, "reflectance"))
     parts.append(("spectrum", y, _KINDS.get(kind, "")))

@@ -97,7 +97,9 @@ def _new(layout: Layout) -> Iterator[tuple[str, NDArray[Any], list[_Part], dict[
         parts = [
             *_computed(kind, sample, white, dark),
             ("sample", sample, "counts"),
-            *(part for part in (("dark", dark, "counts"), fourth) if part[1].any()),  # 0: not saved
+            *(
+                part for part in (("dark", dark, "counts"), fourth) if np.any(part[1] != 0)
+            ),  # 0: not saved
         ]
         yield (f"{index + 1}/" if count > 1 else "", x, parts, said)
         at += length + 10
@@ -113,7 +115,7 @@ def _old(layout: Layout) -> Iterator[tuple[str, NDArray[Any], list[_Part], dict[
     if not 0 <= first <= last < 100_000:
         raise layout.bad(f"the spectrum is from pixel {first} to {last}")
     n = int(last) - int(first) + 1
-    coefficients = layout.array("<f4", _OLD_COEFFICIENTS, 5, "the calibration").astype(np.float64)
+    coefficients = layout.floats("<f4", _OLD_COEFFICIENTS, 5, "the calibration")
     pixels = np.arange(int(first), int(last) + 1, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         x = np.polyval(coefficients[::-1], pixels)

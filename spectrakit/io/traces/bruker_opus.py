@@ -270,9 +270,10 @@ def _scaled(
     extra["scale_factor"] = factor
     if block.kind & 31 == _INTERFEROGRAM:
         return y
-    top = float(np.max(y))
-    stored = isinstance(largest, float) and abs(top - largest) <= abs(top * factor - largest)
-    return y if stored else y.astype(np.float64) * factor
+    with np.errstate(over="ignore", invalid="ignore"):
+        top = float(np.max(y))
+        stored = isinstance(largest, float) and abs(top - largest) <= abs(top * factor - largest)
+        return y if stored else y.astype(np.float64) * factor
 
 
 def _is_plain(value: object) -> bool:

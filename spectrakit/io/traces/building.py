@@ -39,10 +39,11 @@ def trace(
         raise BadSpectrum("no points")
     if len(x) != len(y):
         raise BadSpectrum("axis and values differ in length")
-    axis = np.asarray(x, np.float64)
+    with np.errstate(invalid="ignore"):  # casting some kinds of NaN warns
+        axis = np.asarray(x, np.float64)
+        value = y if y.dtype == np.float32 else np.asarray(y, np.float64)
     if not np.isfinite(axis).all():
         raise BadSpectrum("the axis has values that are no numbers")
-    value = y if y.dtype == np.float32 else np.asarray(y, np.float64)
     if not np.isfinite(value).any():
         raise BadSpectrum("no value is a number")
     return Spectrum(

@@ -74,7 +74,8 @@ def read_digitalsurf(path: Path, stream: BinaryIO, account: InputAccount) -> Ite
     raw = _integers(layout, header, n * count)
     which = 3 if is_map else 0
     step = header.steps[which] or 1.0
-    x = np.float64(header.offsets[which]) + np.float64(step) * np.arange(n)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = np.float64(header.offsets[which]) + np.float64(step) * np.arange(n)
     unit = axis_unit(header.units[which])
     values = value_unit(header.units[2]) or value_unit(header.names[2])
     scale = header.steps[2] / (header.ratio or 1.0)

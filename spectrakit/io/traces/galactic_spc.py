@@ -63,8 +63,7 @@ def read_galactic_spc(path: Path, stream: BinaryIO, account: InputAccount) -> It
     start = header.start
     if not header.flags & OWN_X:
         if header.flags & GIVEN_X and not header.is_old:
-            shared = layout.array(header.order + "f4", start, header.n, "the X of all subfiles")
-            shared = shared.astype(np.float64)
+            shared = layout.floats(header.order + "f4", start, header.n, "the X of all subfiles")
             start += 4 * header.n
         else:
             width = 2 if header.flags & Y_16_BIT else 4
@@ -128,7 +127,7 @@ def _spectrum(
     offset = sub.points
     x = shared
     if x is None:
-        x = layout.array(header.order + "f4", offset, sub.n, "X").astype(np.float64)
+        x = layout.floats(header.order + "f4", offset, sub.n, "X")
         offset += 4 * sub.n
     y = _values(layout, header, sub, offset)
     x_unit = header.x_unit or axis_unit(str(header.extra.get("x_label", "")))

@@ -83,6 +83,11 @@ class Layout:
         found = np.frombuffer(self._data, kind, count, offset)
         return found.astype(kind.newbyteorder("="))
 
+    def floats(self, dtype: str, offset: int, count: int, what: str) -> NDArray[np.float64]:
+        """Return ``count`` numbers of a dtype as (count,) float64; NaN of any kind stay NaN."""
+        with np.errstate(invalid="ignore"):
+            return self.array(dtype, offset, count, what).astype(np.float64)
+
     def text(self, offset: int, length: int, what: str, encoding: str = "latin-1") -> str:
         """Return text up to its first NUL, without blanks around it."""
         return plain(self.raw(offset, length, what), encoding)

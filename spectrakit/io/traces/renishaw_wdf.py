@@ -74,7 +74,7 @@ def read_renishaw_wdf(path: Path, stream: BinaryIO, account: InputAccount) -> It
     data_at, data_size = blocks["DATA"]
     if not n or 4 * n * count > data_size:
         raise layout.bad(f"{count} spectra of {n} points do not fit the block DATA")
-    x = layout.array("<f4", x_at + 8, n, "the axis").astype(np.float64)
+    x = layout.floats("<f4", x_at + 8, n, "the axis")
     y_code = layout.number("<I", blocks["YLST"][0] + 4, "the block YLST") if "YLST" in blocks else 6
     origins = _origins(layout, blocks, n_origins, capacity, count)
     unit = _UNITS.get(x_code, "")

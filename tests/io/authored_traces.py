@@ -3,6 +3,7 @@
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,7 +40,8 @@ def spc_new(
         z = sub.get("z", 0.0)
         count = len(sub["y"]) if own_x else 0
         body += struct.pack(
-            order + "BbHfffIIf4s", 0, sub.get("exponent", exponent), number, z, z, 0.0, count, 0, 0.0, b""
+            order + "BbHfffIIf4s",
+            *(0, sub.get("exponent", exponent), number, z, z, 0.0, count, 0, 0.0, b""),
         )
         if own_x:
             body += np.array(sub["x"], order + "f4").tobytes()
@@ -337,8 +339,6 @@ def avantes6() -> bytes:
 
 def digitalsurf(*, packed: bool = False) -> bytes:
     """A map of 2 by 1 spectra of three points."""
-    import zlib
-
     head = bytearray(512)
     head[:12] = b"DSCOMPRESSED" if packed else b"DIGITAL SURF"
     struct.pack_into("<hhhh", head, 12, 0, 1, 1, 21)
@@ -375,7 +375,7 @@ def nircal() -> bytes:
     raw += text("Wavelength Selection") + numbers(1, 1, 1) + texts("4000", "5000", "6000")
     for index, name in enumerate(("one", "two")):
         raw += text(name) + text("") + text("Reflectance")
-        raw += text("{56A081B2-5301-40A1-9194-93BB6CCA1C9%d}" % index)
+        raw += text(f"{{56A081B2-5301-40A1-9194-93BB6CCA1C9{index}}}")
         raw += texts("<<undef>>", "N") + numbers(0, 1.5 + index) + texts("", "Nitrogen")
         raw += texts("", "%") + numbers(0.1 + index, 0.2, 0.3)
     return raw
@@ -416,7 +416,8 @@ _PROCSPEC = """<com.oceanoptics.spectrasuite.processors.ProcessedSpectrum><sourc
 <integrationTime>60000</integrationTime><pixelValues><double>1.0</double><double>2.0</double>
 </pixelValues><channelWavelengths><double>200.0</double><double>201.0</double>
 </channelWavelengths><spectrometerSerialNumber>JAZ</spectrometerSerialNumber></Omni>
-</sourceSpectra><certificates><C><processedPixels reference="../../../sourceSpectra/Omni/pixelValues"/>
+</sourceSpectra><certificates><C>
+<processedPixels reference="../../../sourceSpectra/Omni/pixelValues"/>
 <processedWavelengths reference="../../../sourceSpectra/Omni/channelWavelengths"/>
 <yUnits class="a.CountsIntensityDescriptor"/></C><C><processedPixels><double>50.0</double>
 <double>60.0</double></processedPixels>
