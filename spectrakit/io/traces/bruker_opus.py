@@ -9,7 +9,7 @@ Source: the layout as described by the brukeropus project (MIT) and read off fil
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ from spectrakit.io.record import BadSpectrum
 from spectrakit.io.traces.building import trace
 from spectrakit.io.traces.layout import Layout, even_axis, plain
 from spectrakit.io.traces.units import axis_unit, modality_of
-from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum import Modality, Spectrum
 
 _MOST_BLOCKS = 4096
 _MOST_PARAMETERS = 1000  # in one block; instruments write about fifty
@@ -104,7 +104,7 @@ class _Block:
     def rank(self) -> int:
         """Order among the spectra of a file: results before what they were computed from."""
         if self.kind & 31 in _RAW_KINDS:
-            return 2
+            return 2 + (self.kind & 31 == _INTERFEROGRAM)
         return 0 if self.kind in _KINDS else 1
 
 
@@ -127,6 +127,7 @@ def read_bruker_opus(path: Path, stream: BinaryIO, account: InputAccount) -> Ite
             for key, value in _parameters(layout, block).items():
                 of.setdefault(key, value)
     seen: Counter[str] = Counter()
+    measured = Modality.IR  # what the interferograms of a file are of is seen by its spectra
     for block in sorted((one for one in blocks if one.is_data), key=lambda one: one.rank):
         seen[block.name] += 1
         name = block.name if seen[block.name] == 1 else f"{block.name} {seen[block.name]}"
@@ -138,7 +139,11 @@ def read_bruker_opus(path: Path, stream: BinaryIO, account: InputAccount) -> Ite
         unit = _axis_unit(status, described)
         for label, y, more in _rows(layout, block, status, name):
             try:
-                yield _spectrum(block, label, y, status | more, unit, parameters)
+                found = _spectrum(block, label, y, status | more, unit, parameters)
+                if block.kind & 31 == _INTERFEROGRAM:
+                    found = replace(found, modality=measured)
+                measured = found.modality
+                yield found
             except BadSpectrum as error:
                 drops.drop(str(error), f"block {label}")
     if not seen:
@@ -228,8 +233,6 @@ def _spectrum(
     technique = " ".join(str(said.get(key, "")) for key in ("INS", "EXP", "HTY"))
     if block.name.startswith("RAM"):
         technique = "Raman"
-    elif block.kind & 31 in (2, 3):
-        technique = "FT-IR"
     time = status.get("ERT")
     extra: dict[str, Any] = {
         "block": block.name,

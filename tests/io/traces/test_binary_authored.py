@@ -29,6 +29,7 @@ def read(tmp_path: Path) -> Reader:
 
 
 WL = (350, 351, 352, 353)
+HALF = (50, 50, np.nan)
 UV = np.linspace(350, 200, 1400)
 DOCTYPE = FILES["frames.tvf"].replace(b"?&gt;&lt;", b"?&gt;&lt;!DOCTYPE x>&lt;")
 # file -> (native id, axis, axis unit, values, unit of the values, modality) of some spectra
@@ -68,7 +69,7 @@ MEANT = {
         ("absorbance", UV, "nm", np.full(1400, 3), "absorbance", "optical"),
     ],
     "r.rfl8": [
-        ("reflectance", [400, 500, 600], "nm", [50, 50, np.nan], "percent reflectance", "reflectance")
+        ("reflectance", [400, 500, 600], "nm", HALF, "percent reflectance", "reflectance"),
     ],
     "t.trm": [
         ("transmittance", [310, 312], "nm", [50, 50], "percent transmittance", "optical"),
