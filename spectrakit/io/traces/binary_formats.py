@@ -17,13 +17,13 @@ def _is_spc(head: bytes, path: Path) -> bool:
     if head[1] == 0x4D:
         n, first, last = unpack_from("<fff", head, 4)
         codes = head[16:18]
-        known = isfinite(n) and n == int(n) and 0 <= n < 2**31
+        known = isfinite(n) and n == int(n) and 0 < n < 2**31
     else:
         order = "<" if head[1] == 0x4B else ">"
         first, last = unpack_from(f"{order}dd", head, 8)
         codes, known = head[28:30], head[30] in _SPC_CODES
     known = known and codes[0] in _SPC_CODES and (codes[1] <= 26 or 128 <= codes[1] <= 131)
-    return known and all(isfinite(end) and abs(end) < 1e15 for end in (first, last))
+    return known and all(not end or 1e-30 < abs(end) < 1e15 for end in (first, last))
 
 
 def _starts(*marks: bytes) -> Callable[[bytes, Path], bool]:

@@ -73,6 +73,9 @@ def _new(layout: Layout, order: str) -> Header:
     date = layout.number(order + "I", 32, "the date")
     log_offset = layout.number(order + "I", 248, "the offset of the log")
     layout.need(0, 512, "the SPC header")
+    width = 2 if flags & Y_16_BIT else 4
+    if n_sub > 1 and not flags & OWN_X and layout.size >= 512 + n_sub * (32 + width * n):
+        flags |= MULTI  # some writers forget the flag
     factor = layout.number(order + "f", 260, "the concentration factor")
     w_planes, w_step, w_code = layout.unpack(order + "IfB", 316, "the W axis")
     comment = layout.text(88, 130, "the comment")
