@@ -193,3 +193,24 @@ def test_a_zip_member_that_expands_beyond_all_bounds_is_refused(
     monkeypatch.setattr(ocean_procspec, "_LARGEST", 100)
     with pytest.raises(InputError, match=r"ps_1\.xml is larger"):
         read("jaz.ProcSpec")
+
+
+def test_subfiles_without_the_flag_are_found(read: Reader):
+    """Some writers count the subfiles but forget to say that there are several."""
+    raw = spc_new([{"y": [1.0, 2.0]}, {"y": [3.0, 4.0]}], flags=0)
+    assert [one.value[0] for one in read("x.spc", raw)] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0" + b"\0" * 60,  # a picture
+        b"MM\0*\0\0\0\x08" + b"\0" * 90,
+        b"PK\x03\x04" + b"\0" * 90,
+        b"OK then, a text of some length that has nothing to do with spectra at all.\n" * 3,
+    ],
+)
+def test_other_files_are_not_taken_for_spc(read: Reader, raw: bytes):
+    with pytest.raises(InputError) as caught:
+        read("x.dat", raw)
+    assert "subfile" not in str(caught.value)
