@@ -13,7 +13,7 @@ from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.io.streams import on_disk
-from spectrakit.io.writers import export_suffix, write_spectra
+from spectrakit.io.writers import export_suffix, why_not, write_spectra
 from spectrakit.jobs import Ledger, run_files
 from spectrakit.log import progress
 from spectrakit.spectrum import Spectrum
@@ -34,8 +34,15 @@ if TYPE_CHECKING:
     from spectrakit.store import StoreWriter
 
 STORE = "h5"
-SUFFIXES = {"h5": ".h5", "mzml": ".mzML", "mgf": ".mgf", "msp": ".msp"}
-_TRACE = "a trace, which has no peak list"
+SUFFIXES = {
+    "h5": ".h5",
+    "mzml": ".mzML",
+    "mgf": ".mgf",
+    "msp": ".msp",
+    "jdx": ".jdx",
+    "dx": ".dx",
+    "csv": ".csv",
+}
 _NOT_KEPT = "a field that a store cannot hold"
 _EVERY = 256  # spectra between two looks at the progress bar
 
@@ -44,7 +51,7 @@ _EVERY = 256  # spectra between two looks at the progress bar
 class Conversion:
     """What is to be done with each file; the same for all of them."""
 
-    kind: str  # h5, mzml, mgf or msp
+    kind: str  # of SUFFIXES
     compression: str = "gzip"
     where: tuple[Condition, ...] = ()
     samples: SampleSheet | None = None
@@ -79,7 +86,7 @@ def convert(
         inputs: files, folders, globs, ``@list.txt`` or ``-``.
         out: a file for all inputs together, or a folder (one that is there, or text that ends
             in a slash) for one file per input.
-        output_format: ``h5``, ``mzml``, ``mgf`` or ``msp``; else the suffix of ``out`` says it,
+        output_format: one of ``SUFFIXES``; else the suffix of ``out`` says it,
             and a folder gets stores.
         compression: ``gzip`` or ``none``, of stores.
         where: ``COLUMN=VALUE`` that a spectrum must have to be converted.
@@ -261,8 +268,8 @@ def _exported(
     for path, account in zip(paths, accounts, strict=True):
         spectra = what.stated.applied(read_spectra(path, account), path)
         for spectrum in selected(spectra, what.where, account):
-            if spectrum.is_trace:
-                account.drop(_TRACE)
+            if reason := why_not(spectrum, what.kind):
+                account.drop(reason)
                 continue
             yield spectrum
             account.keep()

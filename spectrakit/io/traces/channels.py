@@ -35,20 +35,24 @@ class Channels:
 
 
 @lru_cache(maxsize=65536)
-def _channel(cell: str) -> tuple[str, float, str] | None:
+def _channel(cell: str, any_unit: bool) -> tuple[str, float, str] | None:
     """Return (prefix, position, unit) of a header cell, or None when it is no position."""
     match = _CHANNEL.fullmatch(cell[:80])
     if match is None or (prefix := match[1].lower()) not in _PREFIXES:
         return None
     suffix = match[3] or ""
     unit = known_axis_unit(suffix) if suffix else ""
-    if suffix and not unit:
+    if any_unit and suffix:
+        unit = suffix.strip()
+    elif suffix and not unit:
         return None
     position = float(match[2].replace(",", "."))
     return (prefix, position, unit) if abs(position) < 1e300 else None
 
 
-def find_channels(header: Sequence[str], fewest: int = FEWEST) -> Channels | None:
+def find_channels(
+    header: Sequence[str], fewest: int = FEWEST, *, at_end: bool = False
+) -> Channels | None:
     """Return the longest run of columns whose names are positions, or None.
 
     Names of one run share their prefix and unit.
@@ -56,9 +60,10 @@ def find_channels(header: Sequence[str], fewest: int = FEWEST) -> Channels | Non
     Args:
         header: names of the columns.
         fewest: channels that a run must have.
+        at_end: take the run that ends with the last column, in whatever unit.
     """
     best = (0, 0)
-    found = [_channel(cell) for cell in header]
+    found = [_channel(cell, at_end) for cell in header]
     start = 0
     while start < len(found):
         first = found[start]
@@ -66,7 +71,8 @@ def find_channels(header: Sequence[str], fewest: int = FEWEST) -> Channels | Non
         if first is not None:
             while stop < len(found) and (one := found[stop]) and one[::2] == first[::2]:
                 stop += 1
-            best = max(best, (start, stop), key=lambda run: run[1] - run[0])
+            if (at_end and stop == len(found)) or (not at_end and stop - start > best[1] - best[0]):
+                best = (start, stop)
         start = stop
     if best[1] - best[0] < max(fewest, 1):
         return None

@@ -8,6 +8,7 @@ spectrum (dark, reference, raw) stays with it as columns.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,7 +82,9 @@ def _craic(table: Columns, facts: Facts, path: Path) -> Reading:
 def _avantes(table: Columns, facts: Facts, path: Path) -> Reading:
     column = table.values.shape[1] - 1
     said = f"{table.unit(column)} {table.name(column)}"
-    values = known_value_unit(table.unit(column)) or known_value_unit(said)
+    values = known_value_unit(table.unit(column))
+    if values in ("", "arbitrary"):  # "Absorbance [A.U.]" means units of absorbance
+        values = known_value_unit(table.name(column)) or known_value_unit(said) or values
     if table.unit(column).strip("[] ") == "%":
         values = known_value_unit(f"%{table.name(column)}")
     unit = known_axis_unit(table.unit(0)) or "nm"
@@ -149,6 +152,17 @@ def _mark(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
+def _stellar(table: Columns, facts: Facts, path: Path) -> Reading:
+    """StellarNet SpectraWiz: the second line begins with what was measured (RAD, TRANS, ...)."""
+    match = _STELLAR.match("\n".join(table.before))
+    kinds = {"RAD": "irradiance", "TRANS": "percent transmittance", "REFL": "percent reflectance",
+             "ABS": "absorbance", "SCOPE": "counts"}  # fmt: skip
+    name = match[1].strip() if match else ""
+    values = kinds.get(match[2].upper(), "") if match else ""
+    return Reading("nm", values, 1, name=name, instrument="StellarNet")
+
+
+_STELLAR = _mark(r'"? ?File:([^\n]*)\n"? ?(\w+)\s*->\s*Wave:')
 LAYOUTS = (
     Layout("ocean-text", _mark(r".{0,8000}?>{5}\s*Begin[\w ]*Spectral Data\s*<{5}"), _ocean),
     Layout("craic-text", _mark(r"[^\n]{0,300}\n[^\n]{0,100}\nSciMode:"), _craic),
@@ -158,19 +172,16 @@ LAYOUTS = (
     Layout("usgs-asc", _mark(r"USGS Digital Spectral Library"), _usgs),
     Layout("ecostress-text", _mark(r".{0,8000}?\nX Units:.{0,2000}?\nFirst X Value:"), _ecostress),
     Layout("jasco-text", _mark(r"TITLE\t.{0,4000}?\nXUNITS\t.{0,4000}?\nXYDATA"), _jasco),
+    Layout("stellarnet-text", _STELLAR, _stellar),
     Layout("renishaw-text", _mark(r"#Wave\s+#Intensity\s"), _wire),
 )
 
 
+@lru_cache(maxsize=4)
 def layout_of(head: bytes) -> Layout | None:
     """Return the layout that the beginning of a text has, or None."""
     text = decode_head(head).lstrip()
     return next((layout for layout in LAYOUTS if layout.mark.match(text)), None)
-
-
-def says_export(head: bytes, path: Path) -> bool:
-    """Say whether a text is an export whose layout is known."""
-    return layout_of(head) is not None
 
 
 def read_export(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -192,7 +203,6 @@ def read_export(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator
             f"{path}: is cut off: {n} of the {reading.declared:g} points of its header are there.",
             hint=COPY_AGAIN,
         )
-    account.format = layout.name
     names = [table.name(i) or (reading.names[i : i + 1] or ("",))[0] for i in range(width)]
     beside = {
         names[i] or f"column {i + 1}": table.values[:, i]

@@ -17,11 +17,11 @@ Without a sample column each row is a sample of its own, ``FILE#ROW``.
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isnan, nan
+from math import isnan
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -31,10 +31,11 @@ from spectrakit.io.blocks import Drops
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.streams import COPY_AGAIN
 from spectrakit.io.traces.channels import FEWEST, Channels, find_channels
-from spectrakit.io.traces.text import ABSENT, decode_head, lines_of, number, numbers, trace
-from spectrakit.io.traces.units import known_value_unit, value_unit
-from spectrakit.log import say
-from spectrakit.spectrum import FloatArray, Modality, ReferenceValue, SampleInfo, Spectrum
+from spectrakit.io.traces.kept import unpack
+from spectrakit.io.traces.text import decode_head, lines_of, number, numbers, trace
+from spectrakit.io.traces.tidy_samples import OURS, Row, Samples
+from spectrakit.io.traces.units import value_unit
+from spectrakit.spectrum import Modality, Molecule, Spectrum
 
 NATIVE_ID = "native_id"  # the first column of the tables that we write
 _MEANINGS = {
@@ -43,15 +44,9 @@ _MEANINGS = {
     "device": "instrument", "replicate": "replicate", "rep": "replicate", "split": "split",
     "group": "group", "name": "name", "nativeid": NATIVE_ID, "modality": "modality",
     "technique": "modality", "valueunit": "value_unit", "yunit": "value_unit",
-    "extra": "extra",
+    "extra": "extra", "compound": "compound", "inchikey": "inchikey", "smiles": "smiles",
+    "inchi": "inchi", "formula": "formula",
 }  # fmt: skip
-_NO_PROPERTY = re.compile(
-    r"(?:cv_?)?fold|batch|order|run|year|month|day|date|time|season|plate|well|position|row|"
-    r"(?:unnamed:? ?\d*)?|index|scan|seed|no\.?|number|lat(?:itude)?|lon(?:gitude)?|subset|set",
-    re.IGNORECASE,
-)
-_UNIT = re.compile(r"(.+?)\s*(?:\[(.*)\]|\((.*)\))\s*")
-_ERROR = re.compile(r"(.+?)[ _.-](?:sd|sel)", re.IGNORECASE)
 _CELLS = 1 << 31  # bytes of values held of one table
 _SHORT = "a row with fewer cells than the header"
 _LONG = "a row with more cells than the header"
@@ -70,6 +65,7 @@ class _Layout:
     header: list[str]
     channels: Channels
     facts: dict[int, str] = field(default_factory=dict[int, str])  # column -> meaning or ""
+    is_ours: bool = False  # written by tidy_writer
 
 
 def _layout(first: str) -> _Layout | None:
@@ -82,11 +78,11 @@ def _layout(first: str) -> _Layout | None:
         except csv.Error:
             continue
         ours = bool(header) and header[0].strip() == NATIVE_ID
-        channels = find_channels(header, 1 if ours else FEWEST)
+        channels = find_channels(header, 1 if ours else FEWEST, at_end=ours)
         if channels is None or (channels.start == 0 and _is_data(header)):
             continue
         if best is None or len(channels.positions) > len(best.channels.positions):
-            best = _Layout(delimiter, header, channels, _facts(header, channels))
+            best = _Layout(delimiter, header, channels, _facts(header, channels), ours)
     return best
 
 
@@ -104,19 +100,14 @@ def _facts(header: Sequence[str], channels: Channels) -> dict[int, str]:
     facts: dict[int, str] = {}
     rank = list(_MEANINGS)
     columns = [i for i in range(len(header)) if not channels.start <= i < channels.stop]
-    plain = {i: re.sub(r"[\s_.-]", "", header[i]).lower() for i in columns}
+    plain = {
+        i: "" if header[i].startswith(OURS) else re.sub(r"[\s_.-]", "", header[i]).lower()
+        for i in columns
+    }
     for i in sorted(columns, key=lambda i: rank.index(plain[i]) if plain[i] in rank else 99):
         meaning = _MEANINGS.get(plain[i], "")
         facts[i] = meaning if meaning not in facts.values() else ""
     return {i: facts[i] for i in columns}
-
-
-@dataclass(slots=True)
-class _Row:
-    number: int  # of the table's rows, from 1
-    cells: dict[int, str]
-    values: FloatArray
-    sample: str = ""
 
 
 def read_tidy(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -138,7 +129,7 @@ def read_tidy(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
             f"{path}: its first line names no channels.", hint="Save the table with its header."
         )
     rows = list(_rows(path, lines, layout, drops))
-    samples = _Samples(layout, rows, path)
+    samples = Samples(layout.header, layout.facts, rows, path)
     for row in rows:
         try:
             yield _spectrum(layout, row, samples)
@@ -146,7 +137,7 @@ def read_tidy(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
             drops.drop(str(error), f"row {row.number}")
 
 
-def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> Iterator[_Row]:
+def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> Iterator[Row]:
     start, stop = layout.channels.start, layout.channels.stop
     last = ""
 
@@ -187,120 +178,14 @@ def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> It
                     f"{path}: holds more than {_CELLS >> 30} GiB of values.",
                     hint="Split the table into several files.",
                 )
-            yield _Row(at, {i: cells[i].strip() for i in layout.facts}, values)
+            yield Row(at, {i: cells[i].strip() for i in layout.facts}, values)
     except csv.Error as error:
         raise InputError(
             f"{path}: row {reader.line_num}: {error}.", hint="Check the quotes of this row."
         ) from error
 
 
-class _Samples:
-    """What the columns without a meaning say of each sample, and what of each spectrum."""
-
-    def __init__(self, layout: _Layout, rows: Sequence[_Row], path: Path) -> None:
-        by = {meaning: i for i, meaning in layout.facts.items() if meaning}
-        self.by_meaning = by
-        stem = path.name.split(".")[0]
-        for row in rows:
-            named = row.cells[by["sample"]] if "sample" in by else ""
-            row.sample = named or f"{stem}#{row.number}"
-        free = {i: layout.header[i].strip() for i, meaning in layout.facts.items() if not meaning}
-        fixed = [by[name] for name in ("split", "group") if name in by]
-        self.disputed = {i: _disputed(rows, i) for i in (*free, *fixed)}
-        numeric = {i for i in free if _is_numeric(rows, i)}
-        n_samples = len({row.sample for row in rows})
-        self.properties = {
-            i: _name_and_unit(free[i])
-            for i in sorted(numeric)
-            if not _NO_PROPERTY.fullmatch(free[i])
-            and not _is_flag(rows, i)
-            and 2 * len(self.disputed[i]) <= n_samples
-        }
-        self.errors = _errors(self.properties)
-        for i in self.errors.values():
-            del self.properties[i]
-        for i in (*fixed, *self.properties):
-            if self.disputed[i]:
-                say(
-                    f"{path}: '{layout.header[i].strip()}' differs between spectra of "
-                    f"{len(self.disputed[i])} samples: it is kept with each spectrum there"
-                )
-        self.numeric = numeric
-        self.columns = {
-            i: name
-            for i, name in free.items()
-            if i not in {*self.properties, *self.errors.values()}
-        }
-
-    def about(self, row: _Row) -> tuple[SampleInfo, dict[str, Any]]:
-        """Return what is known of the sample of a row, and what only of its spectrum."""
-        columns: dict[str, str | float] = {}
-        extra: dict[str, Any] = {}
-        for i, name in self.columns.items():
-            cell = row.cells[i]
-            if cell.lower() in ABSENT or not name:
-                continue
-            told = extra if self.disputed[i] else columns
-            told[name] = number(cell) if i in self.numeric else cell
-        targets: dict[str, ReferenceValue] = {}
-        for i, (name, unit) in self.properties.items():
-            value = number(row.cells[i])
-            if isnan(value):
-                continue
-            error = self.errors.get(i)
-            sd = number(row.cells[error]) if error is not None else nan
-            if row.sample in self.disputed[i] | self.disputed.get(error or -1, set()):
-                extra[name] = value
-            else:
-                targets[name] = ReferenceValue(value, unit, sd)
-        fixed = {"split": "", "group": ""}
-        for name in fixed:
-            i = self.by_meaning.get(name)
-            if i is not None and row.sample in self.disputed[i]:
-                extra[name] = row.cells[i]
-            elif i is not None:
-                fixed[name] = row.cells[i]
-        return SampleInfo(**fixed, columns=columns, targets=targets), extra
-
-
-def _disputed(rows: Sequence[_Row], column: int) -> set[str]:
-    """Return the samples of which this column says more than one thing."""
-    seen: dict[str, str] = {}
-    return {
-        row.sample
-        for row in rows
-        if seen.setdefault(row.sample, row.cells[column]) != row.cells[column]
-    }
-
-
-def _is_numeric(rows: Sequence[_Row], column: int) -> bool:
-    cells = {row.cells[column] for row in rows}
-    present = [cell for cell in cells if cell.lower() not in ABSENT]
-    return bool(present) and not any(isnan(number(cell)) for cell in present)
-
-
-def _is_flag(rows: Sequence[_Row], column: int) -> bool:
-    cells = {row.cells[column] for row in rows}
-    return {number(cell) for cell in cells if cell.lower() not in ABSENT} <= {0.0, 1.0}
-
-
-def _name_and_unit(header: str) -> tuple[str, str]:
-    match = _UNIT.fullmatch(header)
-    return (match[1], match[2] or match[3] or "") if match else (header, "")
-
-
-def _errors(properties: dict[int, tuple[str, str]]) -> dict[int, int]:
-    """Return {column of a property: column of its reference error}."""
-    columns = {name.lower(): i for i, (name, _) in properties.items()}
-    errors: dict[int, int] = {}
-    for i, (name, _) in properties.items():
-        match = _ERROR.fullmatch(name)
-        if match and (of := columns.get(match[1].lower())) is not None:
-            errors[of] = i
-    return errors
-
-
-def _spectrum(layout: _Layout, row: _Row, samples: _Samples) -> Spectrum:
+def _spectrum(layout: _Layout, row: Row, samples: Samples) -> Spectrum:
     def cell(meaning: str) -> str:
         return row.cells[samples.by_meaning[meaning]] if meaning in samples.by_meaning else ""
 
@@ -308,20 +193,30 @@ def _spectrum(layout: _Layout, row: _Row, samples: _Samples) -> Spectrum:
     replicate = cell("replicate")
     if replicate and not replicate.isdecimal():
         extra["replicate"] = replicate
+    extra |= unpack(cell("extra"))
     modality = cell("modality").lower()
     known = modality in list(Modality)
     return trace(
         layout.channels.positions,
         row.values,
         unit=layout.channels.unit,
-        values=value_unit(cell("value_unit")) if known_value_unit(cell("value_unit")) else "",
+        values=value_unit(cell("value_unit")),
         said=f"{cell('modality')} {cell('instrument')}",
         modality=Modality(modality) if known else None,
-        native_id=cell(NATIVE_ID) or str(row.number),
+        native_id=cell(NATIVE_ID) if layout.is_ours else cell(NATIVE_ID) or str(row.number),
         name=cell("name"),
         sample=row.sample,
         instrument=cell("instrument"),
         replicate=int(replicate) if replicate.isdecimal() and len(replicate) < 10 else 0,
+        molecule=_molecule(cell),
         sample_info=about,
         extra=extra,
     )
+
+
+def _molecule(cell: Callable[[str], str]) -> Molecule | None:
+    name, key, smiles, inchi, formula = map(
+        cell, ("compound", "inchikey", "smiles", "inchi", "formula")
+    )
+    known = any((name, key, smiles, inchi, formula))
+    return Molecule(name, key, smiles, inchi, formula) if known else None

@@ -1,12 +1,12 @@
 """What the labels of a JCAMP-DX block say beside the numbers."""
 
-import json
 import re
 from math import isnan, nan
-from typing import Any, cast
+from typing import Any
 
 from spectrakit.io.fields import seconds
 from spectrakit.io.traces.jcamp.labels import Block
+from spectrakit.io.traces.kept import unpack
 from spectrakit.io.traces.text import number
 from spectrakit.io.traces.units import known_axis_unit
 from spectrakit.spectrum import Molecule
@@ -17,7 +17,7 @@ _HELD = frozenset(
      "FIRSTY", "LASTY", "MINX", "MAXX", "MINY", "MAXY", "NPOINTS", "DELTAX", "PAGE", "BLOCKID",
      "VARNAME", "SYMBOL", "VARTYPE", "VARFORM", "VARDIM", "UNITS", "FIRST", "LAST", "MIN", "MAX",
      "FACTOR", "NTUPLES", "SPECTROMETER/DATASYSTEM", "SPECTROMETERDATASYSTEM", "JCAMPDX",
-     "$SAMPLEID", "$REPLICATE", "$NATIVEID", "$EXTRA", "$MODALITY"]
+     "$SPECTRAKIT"]
 )  # fmt: skip
 _IONISATION = re.compile(r"([A-Z]{2,5})\s*([+-])?", re.IGNORECASE)
 
@@ -27,13 +27,10 @@ def about(block: Block) -> tuple[dict[str, Any], dict[str, Any]]:
     title = " ".join(block.get("TITLE").split())
     facts: dict[str, Any] = {
         "name": title,
-        "sample": " ".join(block.get("$SAMPLEID").split()) or title,
+        "sample": title,
         "instrument": " ".join(block.get("SPECTROMETERDATASYSTEM").split()),
         "molecule": molecule_of(block, title),
     }
-    replicate = number(block.get("$REPLICATE"))
-    if 0 < replicate < 1e9:
-        facts["replicate"] = int(replicate)
     if "MASS" in block.get("DATATYPE").upper():
         facts |= _ionisation(block)
     extra: dict[str, Any] = {}
@@ -43,17 +40,13 @@ def about(block: Block) -> tuple[dict[str, Any], dict[str, Any]]:
         extra.setdefault(record.written, record.value)
     if block.comments:
         extra["comments"] = "\n".join(block.comments)[:4000]
-    extra |= _json(block.get("$EXTRA"))
     return facts, extra
 
 
-def _json(text: str) -> dict[str, Any]:
-    """Return the facts that our writer keeps as JSON; none when the text is not such."""
-    try:
-        found: object = json.loads(text.replace("\n", "")) if text else {}
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+def private_record(block: Block) -> dict[str, Any]:
+    """Return what our own writer kept beside the labels; empty in files of others."""
+    lines = next((record.lines for record in block.records if record.label == "$SPECTRAKIT"), [])
+    return unpack("".join(lines))
 
 
 def molecule_of(block: Block, title: str) -> Molecule | None:

@@ -8,6 +8,8 @@ DATA = ("XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "RADATA", "DATATAB
 _LABEL = re.compile(r"\s*##(.*?)=(.*)", re.DOTALL)
 _BARE_END = re.compile(r"\s*##\s*end\s*", re.IGNORECASE)
 _LONGEST_VALUE = 4000  # characters of a record that is no data
+_PRIVATE = "$SPECTRAKIT"  # what our writer keeps; its lines are cut anywhere
+_LONGEST_PRIVATE = 1 << 24
 _MOST_RECORDS = 5000  # of one block
 
 
@@ -44,6 +46,10 @@ class Block:
     def get(self, label: str, default: str = "") -> str:
         """Return the value of the first record of a canonical label."""
         return next((r.value for r in self.records if r.label == label), default)
+
+    def has(self, label: str) -> bool:
+        """Say whether there is a record of a canonical label, even an empty one."""
+        return any(record.label == label for record in self.records)
 
     @property
     def is_link(self) -> bool:
@@ -92,5 +98,8 @@ def blocks_of(lines: Iterable[str]) -> Iterator[Block]:
 def _continue(record: Record, text: str) -> None:
     if record.is_data:
         record.lines.append(text.strip())
+    elif record.label == _PRIVATE:
+        if sum(map(len, record.lines)) < _LONGEST_PRIVATE:
+            record.lines.append(text.strip())
     elif len(record.value) + len(text) < _LONGEST_VALUE:
         record.value = f"{record.value}\n{text.strip()}".strip()

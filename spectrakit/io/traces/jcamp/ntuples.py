@@ -47,7 +47,8 @@ def pages_of(block: Block) -> Iterator[Page | tuple[str, int]]:
         if held is not None and isinstance(page, Page) and _is_other_half(held, page):
             values = np.stack([held.table.y, page.table.y], axis=1)
             notices = [*held.table.notices, *page.table.notices]
-            yield replace(held, table=Table(held.table.x, values, notices))
+            n_read = min(held.table.n_read, page.table.n_read)
+            yield replace(held, table=Table(held.table.x, values, n_read, notices))
             held = None
             continue
         if held is not None:

@@ -20,10 +20,11 @@ from spectrakit.errors import InputError
 from spectrakit.io.blocks import Drops
 from spectrakit.io.record import BadSpectrum, tidy_peaks
 from spectrakit.io.streams import COPY_AGAIN
-from spectrakit.io.traces.jcamp.facts import about, moment_of
+from spectrakit.io.traces.jcamp.facts import about, moment_of, private_record
 from spectrakit.io.traces.jcamp.labels import Block, Record, blocks_of
 from spectrakit.io.traces.jcamp.ntuples import Page, pages_of
 from spectrakit.io.traces.jcamp.tables import Frame, Table, is_even_form, read_even, read_groups
+from spectrakit.io.traces.kept import restored
 from spectrakit.io.traces.text import bounded, decode_head, lines_of, number, trace
 from spectrakit.io.traces.units import axis_unit, modality_of, value_unit
 from spectrakit.spectrum import Axis, Modality, Spectrum
@@ -100,8 +101,10 @@ def _of_block(block: Block, position: int, path: Path, drops: Drops) -> Iterator
         try:
             if not isinstance(found, Page):
                 raise BadSpectrum(found[0])
-            if last and 0 <= len(found.table.x) < found.count:
-                raise BadSpectrum(f"{len(found.table.x)} of {found.count} points")
+            if last and 0 <= found.table.n_read < found.count:
+                raise BadSpectrum(f"{found.table.n_read} of {found.count} points")
+            if last and block.get("NTUPLES") and not block.has("ENDNTUPLES"):
+                raise BadSpectrum("pages are missing")
             spectrum = _spectrum(block, found, native_id)
         except BadSpectrum as error:
             line = found.line if isinstance(found, Page) else found[1]
@@ -113,6 +116,8 @@ def _of_block(block: Block, position: int, path: Path, drops: Drops) -> Iterator
                 ) from error
             drops.drop(str(error), f"block {name}, line {line}")
             continue
+        if kept := private_record(block):
+            spectrum = restored(spectrum, kept)
         for notice in found.table.notices:
             log.warning("%s: block %s: %s.", path, native_id, notice)
         yield spectrum

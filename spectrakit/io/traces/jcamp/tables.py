@@ -37,10 +37,14 @@ class Frame:
 
 @dataclass(slots=True)
 class Table:
-    """Positions (n,), values (n,), what is to be said of them, and notes of peaks."""
+    """Positions (n,), values (n,), what is to be said of them, and notes of peaks.
+
+    ``n_read`` numbers stand in the file; where lines are lost that is fewer than n.
+    """
 
     x: FloatArray
     y: FloatArray
+    n_read: int
     notices: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
 
@@ -72,7 +76,7 @@ def read_even(lines: list[str], frame: Frame) -> Table:
     x = _even_axis(found, n, frame)
     y = np.array(found.values) * frame.y_factor
     notices += _check_lines(found, x, frame) + _check_first(y, frame)
-    return Table(x, y, notices)
+    return Table(x, y, n, notices)
 
 
 def _even_axis(found: Ordinates, n: int, frame: Frame) -> FloatArray:
@@ -124,7 +128,7 @@ def _placed(found: Ordinates, frame: Frame) -> Table | None:
         f"{int(np.isnan(y).sum())} points are missing and {left_out} values stand at no place "
         "of the axis"
     ]
-    return Table(x_axis, y * frame.y_factor, notices)
+    return Table(x_axis, y * frame.y_factor, len(found.values), notices)
 
 
 def _misfit(found: Ordinates, axis: FloatArray, factor: float) -> float:
@@ -200,6 +204,7 @@ def _pairs(x: list[float], y: list[float], frame: Frame, notes: list[str]) -> Ta
     return Table(
         np.array(x, np.float64) * frame.x_factor,
         np.array(y, np.float64) * frame.y_factor,
+        len(x),
         notices,
         notes,
     )
