@@ -155,3 +155,59 @@ class TransferResult:
     gates: tuple[Gate, ...]
     curves: tuple[LearningCurve, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])  # parameters, versions, data
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """Which samples of the source to measure on the new instrument, and how many are worth it."""
+
+    source: str  # instrument
+    modality: str
+    value_unit: str
+    method: str  # "Kennard–Stone", "SPXY", "D-optimal", "leverage"
+    spectra: Spectra  # (n, p) of every sample that could be chosen
+    scores: FloatArray  # (n, 2) principal component scores of them
+    chosen: NDArray[np.int64]  # (N,) rows of ``spectra``, first choice first
+    curves: tuple[LearningCurve, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPoint:
+    """One property of one measurement of a control sample."""
+
+    when: str  # date as the file says, else ""
+    file: str
+    sample: str
+    property: str
+    predicted: float
+    known: float  # NaN where not known
+    residual: float  # predicted minus known; NaN where not known
+    q: float  # squared residual of the spectrum; the same for every property of a measurement
+    t2: float
+
+
+@dataclass(frozen=True, slots=True)
+class ControlLimits:
+    """Limits of the residuals of one property: ``centre`` ± ``warning``, ± ``action``."""
+
+    property: str
+    unit: str
+    centre: float
+    warning: float  # half-width, NaN where there is none
+    action: float
+
+
+@dataclass(frozen=True, slots=True)
+class DriftResult:
+    """Control samples measured on the target since the transfer, oldest first."""
+
+    target: str  # instrument
+    bundle: str
+    points: tuple[DriftPoint, ...]
+    limits: tuple[ControlLimits, ...]  # one for each property
+    q_limit: float  # NaN where the bundle has none
+    t2_limit: float
+    verdict: str  # "keep", "watch", "bias correction", "transfer again"
+    reasons: tuple[str, ...]
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
