@@ -80,14 +80,21 @@ def read_emsa(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
 
 
 def _arrays(path: Path, cells: list[float], facts: dict[str, str]) -> tuple[FloatArray, FloatArray]:
-    if facts.get("DATATYPE", "Y").strip().upper().startswith("XY"):
-        if len(cells) % 2:
-            raise InputError(f"{path}: its {len(cells)} numbers are no pairs.", hint=COPY_AGAIN)
-        return np.array(cells[::2]), np.array(cells[1::2])
+    """Return axis and values.
+
+    The header's OFFSET and XPERCHAN define the axis, in XY files too (ISO 22029, 6.3): the
+    positions written there are rounded, and in the standard's own example not even consistent.
+    """
+    paired = facts.get("DATATYPE", "Y").strip().upper().startswith("XY")
+    if paired and len(cells) % 2:
+        raise InputError(f"{path}: its {len(cells)} numbers are no pairs.", hint=COPY_AGAIN)
+    values = np.array(cells[1::2] if paired else cells)
     offset, step = number(facts.get("OFFSET", "")), number(facts.get("XPERCHAN", ""))
-    if isnan(offset) or isnan(step):
+    if not (isnan(offset) or isnan(step)):
+        return offset + step * np.arange(len(values)), values
+    if not paired:
         raise InputError(
             f"{path}: does not say where its axis begins (OFFSET, XPERCHAN).",
             hint="Export it again, as XY.",
         )
-    return offset + step * np.arange(len(cells)), np.array(cells)
+    return np.array(cells[::2]), values

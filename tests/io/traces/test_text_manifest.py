@@ -23,11 +23,6 @@ LOOKED_AT = {
     "horiba/labspec6_Gd2O3_AlN_map.txt": {
         "spectra": 72, "n": 498, "first": 100.166, "last": 1198.54,
     },
-    # DATATYPE is XY: the positions stand in the file (520.13 ... 580.50, steps of 2.3 and 3.1);
-    # rosettasciio lays OFFSET + 3.1 i over them instead and ends at 582.13
-    "emsa/ISO_22029_2022_compliance_title_multiple_line.msa": {"n": 21, "last": 580.50},
-    "emsa/example1_with_seconds.msa": {"n": 21, "first": 520.13, "last": 580.50},
-    "emsa/example1_wrong_date.msa": {"n": 21, "first": 520.13, "last": 580.50},
     # one unreadable expectation each ("null", or labels without points): read by eye
     "jcamp/BRUKDIF.DX": {"spectra": 1, "n": 16384, "first": 24038.5, "last": 0.0, "y0": 2254931},
     "jcamp/BRUKNTUP.DX": {"spectra": 1, "n": 16384, "first": 24038.5, "last": 0.0},
