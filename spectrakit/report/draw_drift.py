@@ -58,7 +58,7 @@ def control_chart(points: Sequence[DriftPoint], limits: ControlLimits) -> "Canva
     reach = 1.15 * reach or 1.0
     axes.set_ylim(limits.centre - reach, limits.centre + reach)
     _days(axes, points)
-    axes.set_ylabel(quantity(f"Error of {label(limits.property, 14)}", limits.unit))
+    axes.set_ylabel(quantity(f"Error of {limits.property}", limits.unit))
     key(axes)
     return drawing
 

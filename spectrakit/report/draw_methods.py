@@ -40,7 +40,7 @@ def forest(result: PropertyResult) -> "Canvas | None":
     height = 0.95 + 0.3 * len(rows)
     drawing, axes = canvas(height=max(height, 1.7), left=max(0.72, 0.42 + 0.078 * longest))
     test = on_test(result)
-    error = "RMSEP" if test else "RMSE, left out,"
+    error = "RMSEP" if test else "RMSE (left out)"
     for colour in (SOFT, INK, BLUE):
         same = [(k, row) for k, row in enumerate(rows) if _colour(row, result) == colour]
         below = 0.2 if test else 0.0
@@ -67,7 +67,7 @@ def forest(result: PropertyResult) -> "Canvas | None":
     axes.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.6)
     axes.set_axisbelow(True)
     _span(axes, rows, test)
-    axes.set_xlabel(quantity(f"{error} of {label(result.name, 16)}", result.unit, 44))
+    axes.set_xlabel(quantity(f"{error} of {result.name}", result.unit, 44), x=1.0, ha="right")
     if test:
         _bars(axes, [], SOFT, "o", True, "Test samples")
         _bars(axes, [], FAINT, "s", False, "Standards left out")
@@ -108,7 +108,7 @@ def curve(result: LearningCurve) -> "Canvas | None":
         )  # fmt: skip
     axes.set_xticks(n if len(n) <= 10 else n[:: -(-len(n) // 10)])
     axes.set_xlabel("Standards measured on the new instrument")
-    axes.set_ylabel(quantity(f"Expected RMSEP of {label(result.property, 14)}", result.unit))
+    axes.set_ylabel(quantity(f"Expected RMSEP of {result.property}", result.unit))
     key(axes)
     return drawing
 

@@ -119,9 +119,10 @@ def label(text: object, most: int = 26) -> str:
     return plain(text, most)
 
 
-def quantity(what: str, unit: str, most: int = 34) -> str:
-    """Return an axis title: quantity / unit."""
-    return f"{label(what, most)} / {label(unit, 20)}" if unit else label(what, most)
+def quantity(what: str, unit: str, most: int = 38) -> str:
+    """Return an axis title, quantity / unit, of at most ``most`` characters."""
+    written = label(unit, 18)
+    return f"{label(what, most - 3 - len(written))} / {written}" if unit else label(what, most)
 
 
 def as_svg(drawing: "Canvas") -> bytes:

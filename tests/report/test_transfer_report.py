@@ -224,6 +224,23 @@ def test_missing_numbers_leave_gaps_and_no_error(report, simulate):
     assert all(b"nan" not in svg.lower() for svg in svgs(reader))
 
 
+def test_means_of_two_instruments_are_over_the_same_samples(simulate):
+    """A sample that one instrument lacks would look like a difference between them."""
+    from spectrakit.report.draw_spectra import panels
+    from spectrakit.report.drawing import house_style
+
+    result = simulate.transfer(n_standards=4)
+    holes = result.source_spectra.values.copy()
+    holes[0] = np.nan
+    holes[1, 5:50] = np.nan
+    holed = replace(result, source_spectra=replace(result.source_spectra, values=holes))
+    with house_style():
+        axes = panels(holed, "nir")[0][0].axes[0]
+    means = [line.get_ydata() for line in axes.lines if line.get_linewidth() == 1.6]
+    np.testing.assert_allclose(means[0], holes[2:].mean(axis=0))
+    np.testing.assert_allclose(means[1], result.target_before.values[2:].mean(axis=0))
+
+
 def test_nothing_but_names_is_still_a_report(report, simulate):
     result = simulate.transfer(n_standards=0, n_test=0, gates=())
     empty = replace(
