@@ -13,7 +13,7 @@ from spectrakit.bundle.trace_input import trace_array
 from spectrakit.errors import MismatchError
 from spectrakit.preprocess.peaks import PeakLists
 from spectrakit.preprocess.steps import Context, apply_steps
-from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum import FloatArray, Spectrum
 
 BATCH = 256  # spectra of one call of a graph
 PRECURSOR_FIELDS = ("precursor_mz", "charge", "polarity", "collision_energy_value", "rt_seconds")
@@ -132,16 +132,7 @@ def _values(
     bundle: Bundle, spectra: Sequence[Spectrum], outputs: dict[str, Any]
 ) -> Iterator[Prediction]:
     properties = bundle.manifest.properties
-    shape = (len(spectra), len(properties))
-    value = np.asarray(_output(bundle, outputs, "value", shape), np.float64)
-    widths = bundle.manifest.calibration.get("half_width") or []
-    half = np.array([nan if w is None else float(w) for w in widths], np.float64)
-    if len(half) != len(properties):
-        half = np.full(len(properties), nan)
-    lower, upper = value - half, value + half
-    if "lower" in outputs and "upper" in outputs:
-        lower = _output(bundle, outputs, "lower", shape)
-        upper = _output(bundle, outputs, "upper", shape)
+    value, lower, upper = numbers(bundle, outputs, len(spectra))
     for row, one in enumerate(spectra):
         for column, told in enumerate(properties):
             yield Prediction(
@@ -152,6 +143,28 @@ def _values(
                 lower=float(lower[row, column]),
                 upper=float(upper[row, column]),
             )
+
+
+def numbers(
+    bundle: Bundle, outputs: dict[str, Any], n: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return value, lower and upper (n, properties) of a regression; NaN where not known.
+
+    Raises:
+        MismatchError: the graph gave another shape.
+    """
+    properties = bundle.manifest.properties
+    shape = (n, len(properties))
+    value = np.asarray(_output(bundle, outputs, "value", shape), np.float64)
+    widths = bundle.manifest.calibration.get("half_width") or []
+    half = np.array([nan if w is None else float(w) for w in widths], np.float64)
+    if len(half) != len(properties):
+        half = np.full(len(properties), nan)
+    lower, upper = value - half, value + half
+    if "lower" in outputs and "upper" in outputs:
+        lower = _output(bundle, outputs, "lower", shape)
+        upper = _output(bundle, outputs, "upper", shape)
+    return value, lower, upper
 
 
 def _classes(

@@ -34,13 +34,32 @@ def trace_array(
     Raises:
         MismatchError: a spectrum on another axis than the bundle reads, or an unknown step.
     """
+    axis = np.asarray(bundle.manifest.input["axis"], np.float64)
+    heard = set[str]() if said is None else said
+    rows = [on_axis(bundle, one, heard) for one in spectra]
+    return after_steps(bundle, np.array(rows, np.float64).reshape(len(spectra), len(axis)))
+
+
+def on_axis(bundle: Bundle, one: Spectrum, said: set[str]) -> FloatArray:
+    """Return (points,) float64 of one trace on the manifest's axis, before the manifest's steps.
+
+    Raises:
+        MismatchError: it is on another axis than the bundle reads.
+    """
     told = bundle.manifest.input
     axis, unit = np.asarray(told["axis"], np.float64), str(told["axis_unit"])
-    heard = set[str]() if said is None else said
-    rows = [_row(bundle, one, axis, unit, heard) for one in spectra]
-    values = np.array(rows, np.float64).reshape(len(spectra), len(axis))
+    return _row(bundle, one, axis, unit, said)
+
+
+def after_steps(bundle: Bundle, values: FloatArray) -> FloatArray:
+    """Return traces (n, points) on the manifest's axis after the manifest's steps.
+
+    Raises:
+        MismatchError: an unknown step.
+    """
     if not bundle.manifest.preprocessing:
         return values
+    axis = np.asarray(bundle.manifest.input["axis"], np.float64)
     return apply_trace_steps(values, axis, bundle.manifest.preprocessing)[0]
 
 

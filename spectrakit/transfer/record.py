@@ -89,7 +89,9 @@ def append(folder: Path, entry: Entry) -> str:
     with locked(path):
         whole, torn = _split(_bytes(path))
         lines = whole.split(b"\n")[:-1]
-        last = _fitting(path, len(lines), lines[-1]) if lines else {"n": 0, "hash": START}
+        last: dict[str, Any] = {"n": 0, "hash": START}
+        if lines:
+            last = _fitting(path, len(lines), lines[-1])
         body: dict[str, Any] = {
             "n": last["n"] + 1,
             "previous": last["hash"],
@@ -217,7 +219,7 @@ def _fitting(path: Path, number: int, line: bytes) -> dict[str, Any]:
         told = entry.get("hash") if isinstance(entry, dict) else None
     except (ValueError, RecursionError):
         entry = told = None
-    if entry is None or told is None or not _KEYS <= set(entry):
+    if entry is None or told is None or not set(entry) >= _KEYS:
         raise InputError(f"{path}: line {number} is no entry of a record.", hint=_DISTRUST)
     body = {key: value for key, value in entry.items() if key != "hash"}
     expected = _hash(body)
