@@ -69,12 +69,12 @@ class PlsCalibration:
     weight: FloatArray
     groups: Rows
 
-    @cached_property
+    @property
     def slopes(self) -> FloatArray:
         """(lv, p, k) slopes."""
         return self._fit[0]
 
-    @cached_property
+    @property
     def offsets(self) -> FloatArray:
         """(lv, k) offsets."""
         return self._fit[1]
@@ -84,9 +84,13 @@ class PlsCalibration:
         """Numbers of latent variables."""
         return LV_TEXTS
 
-    @cached_property
+    @property
     def mse(self) -> FloatArray:
         """(lv, k) mean squared errors of 10-fold cross-validation."""
+        return self._mse
+
+    @cached_property
+    def _mse(self) -> FloatArray:
         residual = residuals_left_out(self.gram, self.known, self.weight, self.groups)
         return np.mean(residual[:, self.weight > 0] ** 2, axis=1)
 

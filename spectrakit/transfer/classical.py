@@ -4,20 +4,27 @@ Each is fitted on first derivatives, or on what honest cross-validation prefers 
 preprocessings given; latent variables, windows, ranks and components are LV*.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.errors import MismatchError
 from spectrakit.transfer.bases import Preprocessing
-from spectrakit.transfer.calibrations import SG1, Instruments
+from spectrakit.transfer.calibrations import RAW, SG1, Instruments
 from spectrakit.transfer.corrected import corrected
+from spectrakit.transfer.imported import (
+    ImportedCalibration,
+    ImportedInstruments,
+    standards_of_coefficients,
+)
 from spectrakit.transfer.joint_y import joint_y
 from spectrakit.transfer.mapped import MapFits, mapped, unchanged
 from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted, Method
-from spectrakit.transfer.nested import Train, check, search
+from spectrakit.transfer.nested import Train, check, search, unlimited
 from spectrakit.transfer.plain_ensemble import fit_plain_ensemble
 from spectrakit.transfer.projected import projected
 from spectrakit.transfer.standardisers import (
@@ -77,6 +84,43 @@ def fit_classical(
     return search(data, train, known=known).fitted()
 
 
+def fit_imported(
+    name: str,
+    model: ImportedCalibration,
+    source: FloatArray,
+    target: FloatArray,
+    labels: FloatArray,
+    groups: NDArray[np.int64],
+) -> Fitted:
+    """Fit a method of ``IMPORTED`` to coefficients instead of source samples.
+
+    Args:
+        name: of the method.
+        model: imported coefficients on the axis of ``source``.
+        source: (N, p) standards on the source instrument. Only mean-difference and pds look at
+            them; for the others the target's will do.
+        target: (N, p) standards on the target instrument.
+        labels: (N, k) reference values of the standards; NaN for methods without labels.
+        groups: (N,) numbers; standards of one group stay in one fold.
+
+    Raises:
+        MismatchError: the method needs source samples, or the data do not allow it.
+    """
+    if name not in IMPORTED:
+        raise MismatchError(
+            f"{name}: needs the source's samples; from coefficients there are "
+            f"{', '.join(IMPORTED)}.",
+            hint="Give --source, or choose one of these with --method.",
+        )
+    learn, uses, least = IMPORTED[name]
+    data = standards_of_coefficients(
+        model, source, target, labels, groups, same_axis=source.shape[1] == target.shape[1]
+    )
+    check(data, name, labels=uses == LABELS, least=least, same_axis=True)
+    train = learn([ImportedInstruments(data, RAW, 0, imported=model)])
+    return replace(search(data, train), clip=unlimited(labels.shape[1])).fitted()
+
+
 def _fit_ensemble(data: Standards, seed: int) -> Fitted:
     check(data, "plain-ensemble", labels=True, least=2, same_axis=True)
     return fit_plain_ensemble(data, seed)
@@ -90,6 +134,14 @@ def _method(
     )
     return Method(name, says, uses, fit, least, same_axis)
 
+
+IMPORTED: Mapping[str, tuple[Learn, str, int]] = {
+    "none": (by_maps(unchanged, ("",), scored=False), NOTHING, 2),
+    "mean-difference": (by_maps(mean_differences, ("",)), PAIRED, 2),
+    "bias": (partial(corrected, slope=False), LABELS, 2),
+    "slope-bias": (partial(corrected, slope=True), LABELS, 3),
+    "pds": (by_maps(piecewise_ranks, PDS_TEXTS), PAIRED, 2),
+}
 
 CLASSICAL: tuple[Method, ...] = (
     _method("none", "The source's calibration as it is.", NOTHING,

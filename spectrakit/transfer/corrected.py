@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +29,13 @@ class Corrected:
     gain: FloatArray
     shift: FloatArray
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """Preprocessing and latent variables."""
         return [f"{self.pair.preprocessing.name}, {text}" for text in self.model.texts]
 
-    @property
     def source_mse(self) -> FloatArray:
-        """(lv, k) the calibration's error."""
+        """Return (lv, k) the calibration's error."""
         return self.model.mse
 
     def predict(self, values: FloatArray) -> FloatArray:

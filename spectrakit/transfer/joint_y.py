@@ -37,16 +37,17 @@ def fit_blocks(
     dual form, with the joint loading q as an eigenvector instead of an inner iteration.
     """
     k = ys[0].shape[1]
-    kernels = [np.array(gram) for gram in grams]
-    left = [np.array(y) for y in ys]
+    kernels: list[FloatArray] = [np.array(gram) for gram in grams]
+    left: list[FloatArray] = [np.array(y) for y in ys]
     scores: list[list[FloatArray]] = [[] for _ in grams]
     steps: list[list[FloatArray]] = [[] for _ in grams]
-    totals = [np.zeros((len(gram), k)) for gram in grams]
+    totals: list[FloatArray] = [np.zeros((len(gram), k)) for gram in grams]
     found = [np.zeros((count, len(gram), k)) for gram in grams]
     floors = [_DEAD * np.trace(gram) for gram in grams]
     for a in range(count):
-        weight = sum(y.T @ kernel @ y for y, kernel in zip(left, kernels, strict=True))
-        q = np.linalg.eigh(weight)[1][:, -1]
+        pairs = zip(left, kernels, strict=True)
+        weight = np.sum([y.T @ kernel @ y for y, kernel in pairs], axis=0)
+        q: FloatArray = np.linalg.eigh(weight)[1][:, -1]
         made: list[FloatArray] = []
         for block, kernel in enumerate(kernels):
             u = left[block] @ q
@@ -72,13 +73,14 @@ def fit_blocks(
             loading = np.sum(joint, axis=0) / total
             for block, score in enumerate(made):
                 square = float(score @ score)
-                totals[block] = totals[block] + np.outer(steps[block][-1], loading)
-                left[block] = left[block] - np.outer(score, loading)
+                totals[block] = totals[block] + steps[block][-1][:, None] * loading
+                left[block] = left[block] - score[:, None] * loading
                 if square > 0:
                     part = kernels[block] @ score / square
                     inner = float(score @ part) / square
-                    kernels[block] -= np.outer(part, score) + np.outer(score, part)
-                    kernels[block] += inner * np.outer(score, score)
+                    both = part[:, None] * score
+                    kernels[block] -= both + both.T
+                    kernels[block] += inner * score[:, None] * score
         for block, value in enumerate(totals):
             found[block][a] = value
     return found
@@ -96,15 +98,14 @@ class JointY:
     pair: Instruments
     rows: Rows
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """Preprocessing and latent variables."""
         name = self.pair.preprocessing.name
         return [f"{name}, {count} LV" for count in range(1, COUNT + 1)]
 
-    @cached_property
     def source_mse(self) -> FloatArray:
-        """(lv, k) cross-validation on source samples, a sample left out on both instruments."""
+        """Return (lv, k) errors in cross-validation of samples left out on both instruments."""
         used = np.flatnonzero(self.pair.weight(self.rows) > 0)
         groups, found = self.pair.groups, list[FloatArray]()
         for group in np.unique(groups[used]):

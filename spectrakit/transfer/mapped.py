@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ class Mapped:
     map_texts: Sequence[str]
     scored: bool = True
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """Preprocessing, map and latent variables."""
         name = self.pair.preprocessing.name
@@ -44,9 +43,8 @@ class Mapped:
             for lv in self.model.texts
         ]
 
-    @cached_property
     def source_mse(self) -> FloatArray:
-        """(c, k) the calibration's error, the same for every map."""
+        """Return (c, k) the calibration's error, the same for every map."""
         return np.tile(self.model.mse, (len(self.maps), 1))
 
     def predict(self, values: FloatArray) -> FloatArray:

@@ -9,7 +9,6 @@ part in the choice either, nor its twins in the calibration of the source.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -32,9 +31,8 @@ class Trained(Protocol):
         """What each configuration is."""
         ...
 
-    @property
     def source_mse(self) -> FloatArray:
-        """(c, k) mean squared error in cross-validation, 0 where there is nothing to say."""
+        """Return (c, k) mean squared error in cross-validation, 0 where there is nothing to say."""
         ...
 
     def predict(self, values: FloatArray) -> FloatArray:
@@ -59,15 +57,14 @@ class Several:
 
     parts: Sequence[Trained]
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """What each configuration is."""
         return [text for part in self.parts for text in part.texts]
 
-    @cached_property
     def source_mse(self) -> FloatArray:
-        """(c, k) mean squared errors."""
-        return np.concatenate([part.source_mse for part in self.parts])
+        """Return (c, k) mean squared errors."""
+        return np.concatenate([part.source_mse() for part in self.parts])
 
     def predict(self, values: FloatArray) -> FloatArray:
         """Return (c, m, k) predictions."""
@@ -117,7 +114,7 @@ class Search:
     def score(self, left: frozenset[int] = frozenset()) -> FloatArray:
         """Return (c, k) LV* scores that know nothing of some folds."""
         if left not in self._scores:
-            score = np.array(self.without(left).source_mse)
+            score = np.array(self.without(left).source_mse())
             found: list[FloatArray] = []
             for fold, (_, held) in enumerate(self.data.folds()):
                 more = left | {fold}
@@ -180,6 +177,11 @@ def search(
         known: (n, k) values that set the range of predictions; the source's when not given.
     """
     return Search(data, train, least, limits(data.known if known is None else known))
+
+
+def unlimited(k: int) -> tuple[FloatArray, FloatArray]:
+    """Return no limits of k properties, for where no range of known values is known."""
+    return np.full(k, -np.inf), np.full(k, np.inf)
 
 
 def check(data: Standards, method: str, *, labels: bool, least: int, same_axis: bool) -> None:

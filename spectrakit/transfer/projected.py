@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ class Projected:
     pair: Instruments
     models: Sequence[PlsCalibration]
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """Preprocessing, components and latent variables."""
         name = self.pair.preprocessing.name
@@ -39,9 +38,8 @@ class Projected:
             for text in self.models[0].texts
         ]
 
-    @cached_property
     def source_mse(self) -> FloatArray:
-        """(c, k) error of each calibration on projected source spectra."""
+        """Return (c, k) error of each calibration on projected source spectra."""
         return np.concatenate([model.mse for model in self.models])
 
     def predict(self, values: FloatArray) -> FloatArray:

@@ -39,15 +39,14 @@ class Updated:
     of_standards: float
     name: str = ""
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """Preprocessing, map, weight and latent variables."""
         first = ", ".join(part for part in (self.pair.preprocessing.name, self.name) if part)
         return [f"{first}, weight {self.of_standards:g}, {text}" for text in LV_TEXTS]
 
-    @cached_property
     def source_mse(self) -> FloatArray:
-        """(lv, k) cross-validation on source samples, a sample left out on both instruments."""
+        """Return (lv, k) errors in cross-validation of samples left out on both instruments."""
         groups = np.r_[self.pair.groups, self.pair.groups[self.pair.data.twins[self.rows]]]
         residual = residuals_left_out(self._gram, self._known, self._weight, groups)
         used = np.flatnonzero(self.pair.weight(self.rows) > 0)
@@ -139,14 +138,13 @@ class Alone:
     pair: Instruments
     rows: Rows
 
-    @cached_property
+    @property
     def texts(self) -> Sequence[str]:
         """Preprocessing and latent variables."""
         return [f"{self.pair.preprocessing.name}, {text}" for text in LV_TEXTS]
 
-    @cached_property
     def source_mse(self) -> FloatArray:
-        """(lv, k) mean squared error of standards left out, one group at a time."""
+        """Return (lv, k) mean squared error of standards left out, one group at a time."""
         groups = self.pair.data.groups[self.rows]
         ones = np.ones(len(self.rows))
         residual = residuals_left_out(self._spectra @ self._spectra.T, self._known, ones, groups)

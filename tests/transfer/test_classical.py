@@ -1,0 +1,222 @@
+"""Classical transfer methods: closed forms, honesty, refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectrakit.errors import MismatchError
+from spectrakit.transfer.classical import CLASSICAL
+from spectrakit.transfer.members import Standards
+from spectrakit.transfer.methods import Method
+
+METHODS = {method.name: method for method in CLASSICAL}
+P = 40
+
+
+def _mixtures(n: int, seed: int, p: int = P) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise-free spectra (n, p) of three components and two of their amounts."""
+    rng = np.random.default_rng(seed)
+    channel = np.arange(p)
+    bands = np.stack(
+        [
+            np.exp(-(((channel - at * p) / (width * p)) ** 2))
+            for at, width in ((0.25, 0.1), (0.5, 0.15), (0.75, 0.1))
+        ]
+    )
+    amounts = rng.uniform(0.5, 2.0, (n, 3))
+    return amounts @ bands, amounts[:, :2]
+
+
+def _standards(target: np.ndarray, source: np.ndarray, known: np.ndarray, n: int) -> Standards:
+    twins = np.arange(0, len(source), len(source) // n)[:n]
+    return Standards(
+        source, known, target[twins], twins, known[twins], np.arange(n),
+        source.shape[1] == target.shape[1],
+    )  # fmt: skip
+
+
+def _error(method: Method, target: np.ndarray, data: Standards, known: np.ndarray) -> float:
+    fitted = method.fit(data, 0)
+    inner = np.abs(known - known.mean(axis=0)).max(axis=1) < 0.8  # not at the limits
+    predicted = fitted.calibration.predict(target)
+    return float(np.abs(predicted - known)[inner].max())
+
+
+@pytest.mark.parametrize("name", ["mean-difference", "pds", "sst", "ds", "cca", "epo"])
+def test_a_shift_of_the_spectrum_is_transferred_exactly(name: str) -> None:
+    source, known = _mixtures(40, 0)
+    target = source + 0.3 * np.sin(np.arange(P) / 3)
+    data = _standards(target, source, known, 8)
+    assert _error(METHODS["none"], target, data, known) > 0.1
+    assert _error(METHODS[name], target, data, known) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["slope-bias", "pds", "ds", "sst"])
+def test_a_gain_and_an_offset_are_transferred_exactly(name: str) -> None:
+    source, known = _mixtures(40, 1)
+    target = 1.3 * source + 0.2
+    data = _standards(target, source, known, 8)
+    assert _error(METHODS["none"], target, data, known) > 0.1
+    assert _error(METHODS[name], target, data, known) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["pds", "ds"])
+def test_a_gain_of_each_channel_is_transferred_exactly(name: str) -> None:
+    source, known = _mixtures(40, 2)
+    target = source * (1 + 0.2 * np.cos(np.arange(P) / 7)) + 0.1
+    data = replace(_standards(target, source, known, 10))
+    fit = METHODS[name].fit
+    from spectrakit.transfer.calibrations import RAW
+
+    fitted = fit(data, 0, preprocessings=(RAW,))  # type: ignore[call-arg]
+    inner = np.abs(known - known.mean(axis=0)).max(axis=1) < 0.8
+    assert np.abs(fitted.calibration.predict(target) - known)[inner].max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["epo", "sst"])
+def test_a_difference_of_rank_one_is_removed_exactly(name: str) -> None:
+    source, known = _mixtures(40, 3)
+    rng = np.random.default_rng(3)
+    pattern = np.sin(np.arange(P) * 0.9) ** 3
+    target = source + rng.normal(size=(40, 1)) * pattern  # an own amount in each spectrum
+    data = _standards(target, source, known, 10)
+    assert _error(METHODS["mean-difference"], target, data, known) > 0.05
+    if name == "epo":
+        assert _error(METHODS[name], target, data, known) < 1e-4
+    else:  # what the source does not show cannot be undone by less than its direction
+        assert _error(METHODS[name], target, data, known) < 0.05
+
+
+@pytest.mark.parametrize("name", ["jypls", "cca", "ds", "target-only"])
+def test_different_axes_of_a_noise_free_latent_model(name: str) -> None:
+    source, known = _mixtures(40, 4)
+    target = _mixtures(40, 4, p=25)[0] ** 1.0 + 0.5
+    data = _standards(target, source, known, 12)
+    assert _error(METHODS[name], target, data, known) < 1e-4
+
+
+def test_updating_and_the_ensemble_find_an_exact_model_of_both() -> None:
+    source, known = _mixtures(40, 5)
+    target = source + 0.2
+    data = _standards(target, source, known, 8)
+    for name in ("updating", "bias", "plain-ensemble"):
+        assert _error(METHODS[name], target, data, known) < 0.02, name
+
+
+@pytest.fixture
+def noisy() -> Standards:
+    source, known = _mixtures(30, 6)
+    rng = np.random.default_rng(6)
+    noise = rng.normal(scale=0.02, size=(2, 30, P))
+    target = 1.1 * source + 0.1 + noise[0]
+    return _standards(target, source + noise[1], known + rng.normal(scale=0.05, size=(30, 2)), 10)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_predictions_of_standards_left_out_do_not_know_their_labels(
+    name: str, noisy: Standards
+) -> None:
+    before = METHODS[name].fit(noisy, 0)
+    held = noisy.folds()[1][1]
+    labels, known = noisy.labels.copy(), noisy.known.copy()
+    labels[held] += [0.2, -0.3]
+    known[noisy.twins[held]] += [0.2, -0.3]
+    low, high = noisy.known.min(axis=0), noisy.known.max(axis=0)  # the limits stay the same
+    labels, known = np.clip(labels, low, high), np.clip(known, low, high)
+    other = replace(noisy, labels=labels, known=known)
+    after = METHODS[name].fit(other, 0)
+    if name == "target-only":  # its limits are those of its labels
+        assert after.left_out[held] == pytest.approx(before.left_out[held], abs=0.2)
+    else:
+        assert after.left_out[held] == pytest.approx(before.left_out[held], abs=1e-12)
+    rest = np.setdiff1d(np.arange(10), held)
+    assert np.abs(after.left_out[rest] - before.left_out[rest]).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", ["mean-difference", "pds", "updating", "epo", "plain-ensemble"])
+def test_a_standard_left_out_changes_only_by_its_own_spectrum(name: str, noisy: Standards) -> None:
+    before = METHODS[name].fit(noisy, 0).left_out
+    held = int(noisy.folds()[0][1][0])
+    mate = int(noisy.folds()[0][1][1])  # in the same fold
+    target = noisy.target.copy()
+    target[held] = target[held] + 0.05 * np.sin(np.arange(P))
+    after = METHODS[name].fit(replace(noisy, target=target), 0).left_out
+    assert after[mate] == pytest.approx(before[mate], abs=1e-12)
+    assert np.abs(after[held] - before[held]).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_what_is_reported_is_plain(name: str, noisy: Standards) -> None:
+    fitted = METHODS[name].fit(noisy, 0)
+    assert fitted.left_out.shape == (10, 2)
+    assert np.isfinite(fitted.left_out).all()
+    assert len(fitted.chosen) == 2 and all(fitted.chosen)
+    again = METHODS[name].fit(noisy, 0)
+    assert again.left_out == pytest.approx(fitted.left_out, abs=0)
+
+
+@pytest.mark.parametrize("name", ["bias", "slope-bias", "updating", "target-only", "jypls"])
+def test_missing_labels_are_refused(name: str, noisy: Standards) -> None:
+    labels = noisy.labels.copy()
+    labels[2, 1] = np.nan
+    with pytest.raises(MismatchError, match="1 of 10 standards have no reference value"):
+        METHODS[name].fit(replace(noisy, labels=labels), 0)
+
+
+@pytest.mark.parametrize("name", ["pds", "sst", "epo", "mean-difference"])
+def test_methods_of_paired_spectra_need_no_labels(name: str, noisy: Standards) -> None:
+    fitted = METHODS[name].fit(replace(noisy, labels=np.full((10, 2), np.nan)), 0)
+    assert np.isfinite(fitted.left_out).all()
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_missing_reference_values_of_the_source_are_refused(name: str, noisy: Standards) -> None:
+    known = noisy.known.copy()
+    known[5] = np.nan
+    with pytest.raises(MismatchError, match="1 of 30 source samples have no reference value"):
+        METHODS[name].fit(replace(noisy, known=known), 0)
+
+
+def _first(data: Standards, n: int) -> Standards:
+    return replace(
+        data, target=data.target[:n], twins=data.twins[:n], labels=data.labels[:n],
+        groups=data.groups[:n],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_fewest_standards(name: str, n: int, noisy: Standards) -> None:
+    data = _first(noisy, n)
+    if n < METHODS[name].least:
+        with pytest.raises(MismatchError, match="needs 3 standards"):
+            METHODS[name].fit(data, 0)
+    else:
+        assert np.isfinite(METHODS[name].fit(data, 0).left_out).all()
+
+
+def test_one_standard_and_one_group_are_refused(noisy: Standards) -> None:
+    with pytest.raises(MismatchError, match="there are 1 of 1"):
+        METHODS["pds"].fit(_first(noisy, 1), 0)
+    with pytest.raises(MismatchError, match="there are 10 of 1"):
+        METHODS["pds"].fit(replace(noisy, groups=np.zeros(10, np.int64)), 0)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_different_axes_are_refused_where_one_is_needed(name: str, noisy: Standards) -> None:
+    data = replace(noisy, target=noisy.target[:, :30], same_axis=False)
+    if METHODS[name].same_axis:
+        with pytest.raises(MismatchError, match="on one axis"):
+            METHODS[name].fit(data, 0)
+    else:
+        assert np.isfinite(METHODS[name].fit(data, 0).left_out).all()
+
+
+def test_constant_channels_do_no_harm(noisy: Standards) -> None:
+    source, target = noisy.source.copy(), noisy.target.copy()
+    source[:, 10:20], target[:, 10:20] = 1.0, 2.0
+    for method in CLASSICAL:
+        assert np.isfinite(
+            method.fit(replace(noisy, source=source, target=target), 0).left_out
+        ).all()
