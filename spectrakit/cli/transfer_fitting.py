@@ -19,7 +19,7 @@ SourceArgument = Annotated[
 TargetArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[TARGET]", help="Spectra of the new instrument; may be one file with SOURCE."
+        metavar="[TARGET]", help="Spectra of the new instrument; may be the same file as SOURCE."
     ),
 ]
 PropertyOption = Annotated[
@@ -63,8 +63,8 @@ def fit(
         typer.Option(
             metavar="N|IDS",
             help="How many samples measured on both instruments are the standards, or their ids "
-            "with commas (or @list.txt). All of them when not given; 0 transfers without standards, "
-            "from unlabelled spectra of the target.",
+            "with commas (or @list.txt). All of them when not given; 0 transfers without "
+            "standards, from unlabelled spectra of the target.",
         ),
     ] = "",
     method: Annotated[
@@ -174,7 +174,7 @@ def plan(
     curve: Annotated[
         bool,
         typer.Option(
-            "--curve/--no-curve", help="Also say how many are worth measuring (a minute)."
+            "--curve/--no-curve", help="Also say how many are worth measuring."
         ),
     ] = True,
     out: Annotated[

@@ -42,18 +42,21 @@ def ridge_average(
     return AffineSum(tuple(terms)), residuals
 
 
-def ceiling(spectra: FloatArray, known: FloatArray, test: FloatArray) -> FloatArray | None:
+def ceiling(
+    spectra: FloatArray, known: FloatArray, test: FloatArray, least: int = LEAST_SAMPLES
+) -> FloatArray | None:
     """Return (m, k) predictions of test spectra by a model of the target itself, or None.
 
     Args:
         spectra: (n, q) target spectra that are no test samples.
         known: (n, k) their labels, NaN where missing.
         test: (m, q) test spectra.
+        least: labelled samples below which there is none.
     """
     predicted = np.full((len(test), known.shape[1]), np.nan)
     for column in range(known.shape[1]):
         rows = np.isfinite(known[:, column])
-        if int(rows.sum()) >= LEAST_SAMPLES:
+        if int(rows.sum()) >= least:
             model, _ = ridge_average(spectra[rows], known[rows][:, [column]])
             predicted[:, column] = model.predict(test)[:, 0]
     return predicted if np.isfinite(predicted).any() else None

@@ -60,16 +60,18 @@ def sweep(
         nested: also predict every standard by fits that did not see it.
         advance: called with 1 after each method.
     """
+    parts = [(subset(data, rows), held) for rows, held in data.folds()] if nested else []
     found: list[Swept] = []
     for method in methods:
-        found.append(_one(method, data, test, seed, nested))
+        found.append(_one(method, data, test, seed, parts))
         advance(1)
     return found
 
 
 def _one(
-    method: Method, data: Standards, test: FloatArray | None, seed: int, nested: bool
-) -> Swept:
+    method: Method, data: Standards, test: FloatArray | None, seed: int,
+    parts: Sequence[tuple[Standards, Rows]],
+) -> Swept:  # fmt: skip
     start = process_time()
     groups = len(np.unique(data.groups))
     reason = ""
@@ -81,22 +83,22 @@ def _one(
         return Swept(method, None, None, None, 0.0, reason)
     try:
         fitted = method.fit(data, seed)
-        inner = _nested(method, data, seed) if nested else None
+        inner = _nested(method, data, seed, parts)
     except MismatchError as error:
         return Swept(method, None, None, None, process_time() - start, str(error).rstrip("."))
     predicted = None if test is None else fitted.calibration.predict(test)
     return Swept(method, fitted, inner, predicted, process_time() - start)
 
 
-def _nested(method: Method, data: Standards, seed: int) -> FloatArray | None:
-    folds = data.folds()
-    fewest = min(len(np.unique(data.groups[rows])) for rows, _ in folds) if folds else 0
-    if len(folds) < 2 or fewest < method.least:
+def _nested(
+    method: Method, data: Standards, seed: int, parts: Sequence[tuple[Standards, Rows]]
+) -> FloatArray | None:
+    fewest = min((len(np.unique(part.groups)) for part, _ in parts), default=0)
+    if len(parts) < 2 or fewest < method.least:
         return None
     predicted = np.empty_like(data.labels)
-    for rows, held in folds:
-        fitted = method.fit(subset(data, rows), seed)
-        predicted[held] = fitted.calibration.predict(data.target[held])
+    for part, held in parts:
+        predicted[held] = method.fit(part, seed).calibration.predict(data.target[held])
     return predicted
 
 

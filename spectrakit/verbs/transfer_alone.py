@@ -1,4 +1,4 @@
-"""``transfer fit`` without standards: a calibration of the source alone, or a label-free transfer."""
+"""``transfer fit`` without standards: a calibration of the source alone, or label-free."""
 
 from collections.abc import Sequence
 from math import isfinite, nan

@@ -132,7 +132,7 @@ def _check(table: SpectraTable, place: str) -> None:
         raise MismatchError(
             f"{place}: half of the absorbance values are below {_NEGATIVE:g} (median "
             f"{np.median(values):.3g}).",
-            hint="Check the reference measurement; if these are no absorbances, convert them again.",
+            hint="Check the reference measurement, and whether these are absorbances.",
         )
     saturated = [k for k in range(len(values)) if _flat_top(values[k]) >= _FLAT]
     if len(saturated) > 0.1 * len(values):
@@ -144,7 +144,8 @@ def _check(table: SpectraTable, place: str) -> None:
         )
     if saturated:
         say(
-            f"{place}: {len(saturated)} spectra look saturated, first '{table.samples[saturated[0]]}'"
+            f"{place}: {len(saturated)} spectra look saturated, "
+            f"first '{table.samples[saturated[0]]}'"
         )
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from spectrakit.accounting import Summary
 from spectrakit.atomic import atomic_path
 from spectrakit.bundle import write_bundle
 from spectrakit.bundle.trace_graph import Member, TraceGraph
+from spectrakit.io.streams import on_disk
 from spectrakit.log import say
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
-from spectrakit.transfer.record import append, file_facts
-from spectrakit.transfer.result import Gate, PropertyResult, TransferResult
+from spectrakit.transfer.record import Entry, append, file_facts
+from spectrakit.transfer.result import PropertyResult, TransferResult
 from spectrakit.verbs.outputs import make_folder
 from spectrakit.verbs.transfer_folder import TransferFolder, outputs_of
 from spectrakit.verbs.transfer_result import Fitting
@@ -39,23 +40,21 @@ def write_transfer(
     from spectrakit.report.transfer import write_transfer_report
 
     about = {**found.result.about, "parameters": dict(settings), "spectrakit": __version__}
-    from dataclasses import replace
-
     write_transfer_report(replace(found.result, about=about), out / REPORT, _title(found.result))
     folder.use(label)
     head = append(
         out,
-        {
-            "action": "fit",
-            "reason": reason,
-            "parameters": dict(settings),
-            "inputs": [file_facts(Path(one.path)) for one in summary.inputs],
-            "outputs": outputs_of(out, label, (METRICS, REPORT)),
-            "result": {
+        Entry(
+            action="fit",
+            reason=reason,
+            parameters=dict(settings),
+            inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
+            outputs=outputs_of(out, label, (METRICS, REPORT)),
+            result={
                 "bundle": label,
-                "forced": [g.name for g in found.result.gates if not g.passed],
+                "forced": [gate.name for gate in found.result.gates if not gate.passed],
             },
-        },
+        ),
     )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
     say(f"{out / label} is in use; head of the record: {head}")
@@ -202,6 +201,3 @@ def _write_json(path: Path, body: Mapping[str, Any]) -> None:
     with atomic_path(path) as part:
         text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
         part.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-__all__ = ["Gate", "metrics_of", "write_transfer"]
