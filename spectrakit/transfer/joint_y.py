@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.calibrations import Instruments
 from spectrakit.transfer.nested import Several, Train
+from spectrakit.transfer.pls import LATENT_VARIABLES, fit_pls
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-COUNT = 15  # most latent variables
+COUNT = LATENT_VARIABLES  # most latent variables
 _TINY = 1e-300
-_DEAD = 1e-10  # of a block's trace: what is left of a direction is rounding noise
 
 
 def fit_blocks(
@@ -27,63 +27,24 @@ def fit_blocks(
     """Fit joint-Y PLS and return (lv, rows, k) dual coefficients of each block.
 
     A centred spectrum's prediction is its products with the block's centred rows times these.
+    Weights and scores belong to a block, the loading of the reference values and the length of a
+    score vector to both: PLS of the block-diagonal matrix. It is deflated with the joint scores,
+    so that with enough latent variables it ends at least squares.
 
     Args:
         grams: for each block, (rows, rows) products of its centred spectra, blocks on one scale.
-        ys: for each block, (rows, k) centred reference values, columns on one scale.
+        ys: for each block, (rows, k) centred reference values.
         count: most latent variables.
 
-    Source: Garcia-Munoz, MacGregor and Kourti 2005, Chemom. Intell. Lab. Syst. 79, 101; in the
-    dual form, with the joint loading q as an eigenvector instead of an inner iteration.
+    Source: Garcia-Munoz, MacGregor and Kourti 2005, Chemom. Intell. Lab. Syst. 79, 101, for one
+    property at a time.
     """
-    k = ys[0].shape[1]
-    kernels: list[FloatArray] = [np.array(gram) for gram in grams]
-    left: list[FloatArray] = [np.array(y) for y in ys]
-    scores: list[list[FloatArray]] = [[] for _ in grams]
-    steps: list[list[FloatArray]] = [[] for _ in grams]
-    totals: list[FloatArray] = [np.zeros((len(gram), k)) for gram in grams]
-    found = [np.zeros((count, len(gram), k)) for gram in grams]
-    floors = [_DEAD * np.trace(gram) for gram in grams]
-    for a in range(count):
-        pairs = zip(left, kernels, strict=True)
-        weight = np.sum([y.T @ kernel @ y for y, kernel in pairs], axis=0)
-        q: FloatArray = np.linalg.eigh(weight)[1][:, -1]
-        made: list[FloatArray] = []
-        for block, kernel in enumerate(kernels):
-            u = left[block] @ q
-            for earlier in scores[block]:
-                u = u - earlier * float(earlier @ u) / max(float(earlier @ earlier), _TINY)
-            score = kernel @ u
-            size = float(np.linalg.norm(score))
-            if size <= floors[block] * np.linalg.norm(u):
-                made.append(np.zeros_like(score))
-                steps[block].append(np.zeros_like(u))
-                scores[block].append(made[-1])
-                continue
-            step = u.copy()
-            for earlier, walked in zip(scores[block], steps[block], strict=True):
-                square = max(float(earlier @ earlier), _TINY)
-                step -= walked * float(earlier @ (grams[block] @ u)) / square
-            made.append(score)
-            scores[block].append(score)
-            steps[block].append(step)
-        total = sum(float(score @ score) for score in made)
-        if total > 0:
-            joint = [score @ y for score, y in zip(made, left, strict=True)]
-            loading = np.sum(joint, axis=0) / total
-            for block, score in enumerate(made):
-                square = float(score @ score)
-                totals[block] = totals[block] + steps[block][-1][:, None] * loading
-                left[block] = left[block] - score[:, None] * loading
-                if square > 0:
-                    part = kernels[block] @ score / square
-                    inner = float(score @ part) / square
-                    both = part[:, None] * score
-                    kernels[block] -= both + both.T
-                    kernels[block] += inner * score[:, None] * score
-        for block, value in enumerate(totals):
-            found[block][a] = value
-    return found
+    ends = np.cumsum([len(gram) for gram in grams])
+    joint = np.zeros((ends[-1], ends[-1]))
+    for end, gram in zip(ends, grams, strict=True):
+        joint[end - len(gram) : end, end - len(gram) : end] = gram
+    dual = fit_pls(joint, np.vstack(ys), np.ones((1, len(joint))), count).dual[0]
+    return [dual[:, end - len(gram) : end] for end, gram in zip(ends, grams, strict=True)]
 
 
 @dataclass
@@ -149,15 +110,14 @@ class _Fit:
         known, labels = pair.data.known[samples], pair.data.labels[standards]
         self.source_mean: FloatArray = known.mean(axis=0)
         self.target_mean: FloatArray = labels.mean(axis=0)
-        spread = np.where(known.std(axis=0) > 0, known.std(axis=0), 1.0)
         grams = [self.source @ self.source.T, self.target @ self.target.T]
         scales = [max(float(np.trace(gram)) / len(gram), _TINY) for gram in grams]
         duals = fit_blocks(
             [gram / scale for gram, scale in zip(grams, scales, strict=True)],
-            [(known - self.source_mean) / spread, (labels - self.target_mean) / spread],
+            [known - self.source_mean, labels - self.target_mean],
         )
         self.duals: list[FloatArray] = [
-            dual * (spread / scale) for dual, scale in zip(duals, scales, strict=True)
+            dual / scale for dual, scale in zip(duals, scales, strict=True)
         ]
 
     def predict(self, target: FloatArray) -> FloatArray:

@@ -15,7 +15,6 @@ from spectrakit.transfer.nested import Search, Several, search
 from spectrakit.transfer.standardisers import PDS_TEXTS, piecewise_ranks
 from spectrakit.transfer.updated import same_space, updated
 
-FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 
@@ -30,7 +29,7 @@ def fit_plain_ensemble(data: Standards, seed: int) -> Fitted:
         pair = Instruments(data, preprocessing, seed)
         windows = search(data, mapped([pair], piecewise_ranks, PDS_TEXTS))
         found.append(windows.fitted())
-        best = _Best(windows, data.known.var(axis=0))
+        best = _Best(windows, pair)
         found += [
             search(data, updated([(pair, fit, name)])).fitted()
             for fit, name in (
@@ -52,13 +51,14 @@ class _Best:
     """The map with the least LV* score over all properties, chosen without the standards left."""
 
     windows: Search
-    variance: FloatArray
+    pair: Instruments
 
     def __call__(self, rows: Rows) -> SpectrumMap:
         left = self.windows.left_of(rows)
         part = _only(self.windows, left)
-        score = self.windows.score(left).reshape(len(part.maps), -1, len(self.variance))
-        least = score.min(axis=1) / np.maximum(self.variance, np.finfo(float).tiny)
+        score = self.windows.score(left).reshape(len(part.maps), len(part.model.texts), -1)
+        variance = self.pair.data.known[self.pair.weight(rows) > 0].var(axis=0)
+        least = score.min(axis=1) / np.maximum(variance, np.finfo(float).tiny)
         return part.maps[int(least.mean(axis=1).argmin())]
 
 

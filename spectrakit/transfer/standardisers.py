@@ -21,6 +21,7 @@ PDS_WINDOWS = (1, 3, 5, 9, 17)
 PDS_RANKS = (1, 2, 3, 5)
 SST_RANKS = (1, 2, 3, 4, 6, 8, 12)
 CCA_RANKS = (1, 2, 3, 4, 6, 8)
+_TINY = 1e-200
 _NOISE = 1e-10  # of the largest eigenvalue or singular value: not a direction of the data
 
 DS_TEXTS = (*(f"rank {rank}" for rank in DS_RANKS), *(f"ridge {ridge:g}" for ridge in DS_RIDGES))
@@ -63,9 +64,9 @@ def direct(target: FloatArray, source: FloatArray) -> Sequence[SpectrumMap]:
     rows, wanted = target - centre, source - goal
     values, vectors = np.linalg.eigh(rows @ rows.T)
     values, vectors = values[::-1], vectors[:, ::-1]
-    real = values > _NOISE * max(values[0], np.finfo(float).tiny)
+    real = values > _NOISE * max(values[0], _TINY)
     inverse = np.where(real, 1.0 / np.where(real, values, 1.0), 0.0)
-    mean = max(float(values.mean()), np.finfo(float).tiny)
+    mean = max(float(values.mean()), _TINY)
     shrunk = [inverse * (np.arange(len(values)) < rank) for rank in DS_RANKS]
     shrunk += [1.0 / (np.maximum(values, 0.0) + ridge * mean) for ridge in DS_RIDGES]
     left, right = rows.T @ vectors, vectors.T @ wanted
@@ -89,7 +90,7 @@ def piecewise_ranks(target: FloatArray, source: FloatArray) -> Sequence[Spectrum
         gram = around @ turned if short else turned @ around
         values, vectors = np.linalg.eigh(gram)
         values, vectors = values[:, ::-1], vectors[:, :, ::-1]
-        real = values > _NOISE * np.maximum(values[:, :1], np.finfo(float).tiny)
+        real = values > _NOISE * np.maximum(values[:, :1], _TINY)
         inverse = np.where(real, 1.0 / np.where(real, values, 1.0), 0.0)[:, :, None]
         aim = vectors.transpose(0, 2, 1) @ (wanted if short else turned @ wanted)
         basis = turned @ vectors if short else vectors  # (p, width, r)
@@ -111,7 +112,7 @@ def spectral_space(target: FloatArray, source: FloatArray) -> Sequence[SpectrumM
     centre, goal = target.mean(axis=0), source.mean(axis=0)
     both = np.hstack([target - centre, source - goal])
     _, size, loadings = np.linalg.svd(both, full_matrices=False)
-    rank = max(1, int((size > _NOISE * max(size[0], np.finfo(float).tiny)).sum()))
+    rank = max(1, int((size > _NOISE * max(size[0], _TINY)).sum()))
     width = target.shape[1]
     found: list[SpectrumMap] = []
     for wanted in SST_RANKS:
@@ -132,12 +133,12 @@ def canonical(target: FloatArray, source: FloatArray) -> Sequence[SpectrumMap]:
     centre, goal = target.mean(axis=0), source.mean(axis=0)
     seen, size, axes = np.linalg.svd(target - centre, full_matrices=False)
     other, _, _ = np.linalg.svd(source - goal, full_matrices=False)
-    rank = max(1, int((size > 1e-8 * max(size[0], np.finfo(float).tiny)).sum()))
+    rank = max(1, int((size > 1e-8 * max(size[0], _TINY)).sum()))
     found: list[SpectrumMap] = []
     for wanted in CCA_RANKS:
         r = min(wanted, rank)
         turn, correlation, back = np.linalg.svd(seen[:, :r].T @ other[:, :r])
-        left = (axes[:r].T / np.maximum(size[:r], np.finfo(float).tiny)) @ turn
+        left = (axes[:r].T / np.maximum(size[:r], _TINY)) @ turn
         variates = other[:, :r] @ back.T
         found.append(Linear(centre, goal, left * correlation, variates.T @ (source - goal)))
     return found
