@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
     "Spectra": {
         "convert": "Put spectra of any known format into a store, or write them in another format.",
         "identify": "Name the molecules behind spectra, best candidate first.",
+        "transfer": "Make a calibration work on another instrument, and know when it does not.",
     },
     "Learning": {
         "pretrain": "Train a plugin's model on stores of spectra or molecules.",
