@@ -14,6 +14,14 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit identify sample.mzML -m none --method entropy",
         "spectrakit identify sample.mzML -m ours",
     ],
+    "transfer": [
+        "spectrakit transfer predict meal/ monday/ -o monday.tsv",
+        "spectrakit transfer predict meal/meal@1 monday/ --average",
+        "spectrakit transfer drift meal/ standards/ --date 2026-11-20 --report drift.html",
+        "spectrakit transfer verify meal/ --export head.json",
+        "spectrakit transfer verify meal/ --head head.json --inputs archive/",
+        "spectrakit transfer revert meal/ --reason 'lamp changed back'",
+    ],
     "pretrain": [
         "spectrakit pretrain -m kernelfp --help",
         "spectrakit pretrain library.h5 -m kernelfp -s ridge=0.3 -o run1",
@@ -145,6 +153,49 @@ NOTES: dict[str, dict[str, str]] = {
             "An existing folder as --out, or a name ending in '/', takes one file of hits for "
             "each input and a ledger: a rerun goes on where a killed one stopped. A ledger of "
             "other parameters is refused (exit 2)."
+        ),
+    },
+    "transfer": {
+        "FOLDER": (
+            "A transfer is a folder: NAME@1/, NAME@2/ ... are bundles, one for each fit; current "
+            "holds the label in use; record.jsonl is the record; drift.jsonl holds the control "
+            "measurements of all days. A bundle alone can be copied to another computer: predict "
+            "takes it as it is, and then writes no record."
+        ),
+        "COLUMNS OF PREDICT": (
+            "file sample property value unit lower upper gate q t2 spectrum model note. One row "
+            "for each spectrum and property. lower and upper are the interval that the fit could "
+            "promise, empty where it could not. gate is pass, or which of q (residual of the "
+            "spectrum) and t2 (distance from the centre) is beyond its limit: then value is empty "
+            "unless --force is said. Spectra on another axis that covers the model's are "
+            "interpolated, and it is said; others are counted with the reason."
+        ),
+        "DRIFT": (
+            "Samples that the fit knows are compared with its answers then; other samples with "
+            "the reference values in their files, or all with --targets TABLE (column sample and "
+            "one for each property). Columns: date file sample property predicted known "
+            "known_from residual unit z state gate q t2 shift verdict spectrum; z is the residual "
+            "in standard deviations, shift in channels against the same sample at the fit.\n\n"
+            "A day counts by its mean over samples: warning beyond 2, action beyond 3 standard "
+            "deviations of the mean, or CUSUM (k 0.5, h 5) over the days. A mean that is off asks "
+            "for a bias correction, which is given with its 95 % interval. Samples whose errors "
+            "differ among themselves by more than chance, a wavelength axis that is off, or most "
+            "spectra beyond q or t2 ask for a new transfer. The standard deviation comes from "
+            "replicates at the fit, and is at least 0.3 of the model's own error. The verdict "
+            "does not change the answers of predict."
+        ),
+        "RECORD": (
+            "Each line of record.jsonl holds the hash of the line before it and its own, SHA-256 "
+            "of its JSON with sorted keys and without spaces. It says what was done, when (UTC), "
+            "by which user of the operating system, why, with which parameters, versions and "
+            "files. A changed, removed or moved line shows. Whoever can write the folder can also "
+            "cut off the end or write a new record: that shows only against a head that was kept "
+            "elsewhere, so commands print it, and verify writes it with --export and takes it "
+            "with --head. It helps a lab's own quality control; no regulation is claimed to be "
+            "met.\n\nverify compares every file with the record, fits the version in use again "
+            "from the recorded parameters in a temporary folder, and compares the answers of both "
+            "graphs: the same bits, or the largest difference, which must not exceed 1e-9 of the "
+            "spread of the answers."
         ),
     },
     "pretrain": {"RUNS": _RUNS},

@@ -1,6 +1,12 @@
-"""The authored transfer folder, ready to be used."""
+"""Put the builders of this folder on the path; an authored transfer folder, ready to be used."""
+
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 from authored import fit, measured, store
 
 
