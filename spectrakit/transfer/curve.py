@@ -18,8 +18,8 @@ from spectrakit.transfer.standards import Design
 
 FloatArray = NDArray[np.float64]
 
-SIZES = (3, 5, 8, 12, 20, 30)
-DRAWS = 5
+SIZES = (3, 5, 10, 20, 30)
+DRAWS = 4
 WORTH = 0.05  # less gain than this from one size to the next is not worth measuring
 _LEARN = 0.75  # share of the samples that the source calibration may know
 

@@ -151,7 +151,7 @@ def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSe
     gates = paired_gates(problem, data)
     refuse(gates, settings.force)
     methods = METHODS if settings.method == AUTO else _beside(settings.method)
-    with progress("transfer", None, "methods") as advance:
+    with progress("transfer", len(methods), "methods") as advance:
         found = fit_properties(
             problem, settings.properties, methods, settings.method, settings.level, settings.seed,
             advance,

@@ -120,7 +120,7 @@ def _write(
     scores = scores_of(prepared)
     size = np.maximum((scores**2).sum(axis=0), 1e-300)
     lever = (scores**2 / size).sum(axis=1) + 1.0 / len(scores)
-    with open_records(out, COLUMNS, "tsv") as write:
+    with open_records(out, "tsv", COLUMNS) as write:
         for k, (row, place) in enumerate(zip(rows.tolist(), chosen.tolist(), strict=True), 1):
             write(
                 {
