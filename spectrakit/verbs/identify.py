@@ -17,9 +17,11 @@ from spectrakit.log import progress, say
 from spectrakit.output import open_records
 from spectrakit.search.engine import Engine, EngineSettings, open_engine
 from spectrakit.search.hits import COLUMNS, Hit, set_q_values
-from spectrakit.search.libraries import spectral_words
 from spectrakit.search.queries import Centroider, searchable
 from spectrakit.search.ranking import describe_query
+from spectrakit.search.traces.measures import Measure
+from spectrakit.search.traces.opening import divided
+from spectrakit.search.traces.search import TraceSearch, TraceSettings, open_trace_search
 from spectrakit.train.device import CPU, resolve_device
 from spectrakit.verbs.answering import (
     PROPERTY_COLUMNS,
@@ -30,6 +32,7 @@ from spectrakit.verbs.answering import (
     taught_by,
     within,
 )
+from spectrakit.verbs.identify_traces import TracesAside
 from spectrakit.verbs.outputs import (
     is_folder,
     make_folder,
@@ -41,9 +44,13 @@ from spectrakit.verbs.outputs import (
 
 
 def identify_file(
-    path: Path, settings: EngineSettings, fdr: float | None, where: tuple[Condition, ...] = ()
+    path: Path,
+    settings: EngineSettings,
+    traces: TraceSettings,
+    fdr: float | None,
+    where: tuple[Condition, ...] = (),
 ) -> Answers:
-    """Search the spectra of one file.
+    """Search the spectra of one file: mass spectra, and traces where a library holds any.
 
     Raises:
         InputError: the file cannot be read to its end.
@@ -51,22 +58,29 @@ def identify_file(
     engine = open_engine(settings)
     account = InputAccount(str(path))
     centroid = Centroider()
+    aside: TracesAside | None = None
+    if traces.libraries:
+        aside = TracesAside(path, open_trace_search(traces), account)
     queries = searchable(
         selected(read_spectra(path, account), where, account),
         account,
         centroid,
         survey_scans=_is_electron_ionisation(path, engine),
         needs_precursor=not engine.libraries,
+        aside=aside.take if aside else None,
     )
-    rows: list[Hit] = []
+    found: list[tuple[int, list[Hit]]] = []
     for query, hits in engine.identify(queries):
         for hit in hits:
             describe_query(hit, str(path), query)
-            rows.append(hit)
+        found.append((query.number, hits))
     if centroid.count:
         account.treated["profile spectra centroided"] = centroid.count
-    set_q_values(rows)
-    return Answers(account, [hit.record() for hit in within(rows, fdr)])
+    set_q_values([hit for _, hits in found for hit in hits])
+    found = [(number, list(within(hits, fdr))) for number, hits in found]
+    if aside:
+        found = sorted([*found, *aside.hits()], key=lambda one: one[0])
+    return Answers(account, [hit.record() for _, hits in found for hit in hits])
 
 
 def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
@@ -83,6 +97,7 @@ def identify(
     *,
     libraries: Sequence[str] = (),
     settings: EngineSettings,
+    exclude: Sequence[str] = (),
     model: str = "",
     options: Sequence[str] = (),
     device: str = "auto",
@@ -101,6 +116,7 @@ def identify(
             slash, takes one file of records for each input.
         libraries: names or paths; none: every installed library; ``none``: no library.
         settings: what decides the answers; ``libraries`` and ``model`` are filled in here.
+        exclude: ranges that are left out where traces are compared.
         model: bundle, installed name, run, or ``none``; empty: the one that ships.
         options: ``KEY=VALUE`` for the plugin that made a run.
         device: where such a plugin computes.
@@ -142,8 +158,9 @@ def identify(
         teach = taught_by(chosen.run, options, offered, device, seed, fdr)
         work = partial(teach, where=conditions)
     else:
-        settings = _with_sources(settings, libraries, chosen, paths, summary)
-        work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
+        mass, traces = _with_sources(settings, libraries, exclude, chosen, paths, summary)
+        settings = mass
+        work = partial(identify_file, settings=mass, traces=traces, fdr=fdr, where=conditions)
     into_folder = is_folder(out)
     out = Path(out)
     if into_folder:
@@ -155,6 +172,7 @@ def identify(
             "library_digests": [a.get("digest", "") for a in summary.library],
             "model": summary.model,
             "set": list(options),
+            "exclude": list(exclude),
             **{k: v for k, v in asdict(settings).items() if k not in ("model", "references")},
         }
         _into_folder(work, paths, out, parameters, record_format, columns, jobs, summary)
@@ -189,32 +207,47 @@ def _say_left_aside(settings: EngineSettings, libraries: Sequence[str]) -> None:
 def _with_sources(
     settings: EngineSettings,
     libraries: Sequence[str],
+    exclude: Sequence[str],
     chosen: Chosen,
     paths: Sequence[Path],
     summary: Summary,
-) -> EngineSettings:
-    """Return the settings with libraries and model named; open them once before any file is read.
+) -> tuple[EngineSettings, TraceSettings]:
+    """Return the settings for mass spectra and for traces, with libraries and model named.
+
+    All are opened once before any file is read.
 
     Raises:
-        UsageError: no such library.
+        UsageError: no such library, or a range that is none.
         MismatchError: nothing to search in, or the model does not encode spectra and molecules.
     """
     folder = str(chosen.bundle.path) if chosen.bundle is not None else ""
-    words = tuple(spectral_words(list(libraries)))
+    words, of_traces = divided(list(libraries))
+    traces = TraceSettings(
+        libraries=tuple(of_traces), min_score=settings.min_score, top=settings.top,
+        exclude=tuple(exclude),
+    )  # fmt: skip
+    if settings.method in set(Measure):
+        traces = replace(traces, measure=settings.method)
+        settings = replace(settings, method=EngineSettings().method)
     settings = replace(
-        settings, libraries=words, model=folder, references=not libraries and not words
+        settings, libraries=tuple(words), model=folder, references=not libraries and not words
     )
-    engine = open_engine(settings)
-    summary.library = engine.about
-    if not engine.libraries and engine.structures is None and engine.known is None:
+    engine, search = open_engine(settings), open_trace_search(traces)
+    summary.library = [*engine.about, *search.about]
+    if (
+        not search.libraries
+        and not engine.libraries
+        and engine.structures is None
+        and engine.known is None
+    ):
         for path in paths:
             sniff(path)  # an input that cannot be read is the graver error
         raise MismatchError(
             "no library and no structures to search in.",
             hint="Build a library with `spectrakit library add`, or leave out --structures none.",
         )
-    _say_licences(engine)
-    return settings
+    _say_licences(engine, search)
+    return settings, traces
 
 
 def _each(
@@ -260,8 +293,8 @@ def _into_folder(
     _stop_if_nothing(summary)
 
 
-def _say_licences(engine: Engine) -> None:
-    for about in engine.about:
+def _say_licences(engine: Engine, search: TraceSearch) -> None:
+    for about in (*engine.about, *search.about):
         if about.get("licence"):
             say(f"{about['name']}: {about['licence']}")
 
@@ -272,7 +305,8 @@ def _stop_if_nothing(summary: Summary) -> None:
         return
     raise MismatchError(
         "nothing in the inputs can be searched.",
-        hint="See the counts above: MS2 spectra are read (MS1 of GC-EI data), or what -m reads.",
+        hint="See the counts above: MS2 spectra are read (MS1 of GC-EI data), traces where a "
+        "library holds their kind, or what -m reads.",
     )
 
 
