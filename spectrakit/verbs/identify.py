@@ -20,7 +20,7 @@ from spectrakit.search.hits import COLUMNS, Hit, set_q_values
 from spectrakit.search.queries import Centroider, searchable
 from spectrakit.search.ranking import describe_query
 from spectrakit.search.traces.measures import Measure
-from spectrakit.search.traces.opening import divided
+from spectrakit.search.traces.opening import divided, stamp
 from spectrakit.search.traces.search import TraceSearch, TraceSettings, open_trace_search
 from spectrakit.train.device import CPU, resolve_device
 from spectrakit.verbs.answering import (
@@ -60,7 +60,9 @@ def identify_file(
     centroid = Centroider()
     aside: TracesAside | None = None
     if traces.libraries:
-        aside = TracesAside(path, open_trace_search(traces), account)
+        aside = TracesAside(
+            path, open_trace_search(traces), account, alone=not searches_mass(engine)
+        )
     queries = searchable(
         selected(read_spectra(path, account), where, account),
         account,
@@ -81,6 +83,11 @@ def identify_file(
     if aside:
         found = sorted([*found, *aside.hits()], key=lambda one: one[0])
     return Answers(account, [hit.record() for _, hits in found for hit in hits])
+
+
+def searches_mass(engine: Engine) -> bool:
+    """Say whether mass spectra have anything to be compared with."""
+    return bool(engine.libraries) or engine.structures is not None or engine.known is not None
 
 
 def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
@@ -223,9 +230,12 @@ def _with_sources(
     folder = str(chosen.bundle.path) if chosen.bundle is not None else ""
     words, of_traces = divided(list(libraries))
     traces = TraceSettings(
-        libraries=tuple(of_traces), min_score=settings.min_score, top=settings.top,
+        libraries=tuple(of_traces),
+        stamps=tuple(map(stamp, of_traces)),
+        min_score=settings.min_score,
+        top=settings.top,
         exclude=tuple(exclude),
-    )  # fmt: skip
+    )
     if settings.method in set(Measure):
         traces = replace(traces, measure=settings.method)
         settings = replace(settings, method=EngineSettings().method)
@@ -234,12 +244,7 @@ def _with_sources(
     )
     engine, search = open_engine(settings), open_trace_search(traces)
     summary.library = [*engine.about, *search.about]
-    if (
-        not search.libraries
-        and not engine.libraries
-        and engine.structures is None
-        and engine.known is None
-    ):
+    if not searches_mass(engine) and not search.libraries:
         for path in paths:
             sniff(path)  # an input that cannot be read is the graver error
         raise MismatchError(

@@ -15,10 +15,20 @@ WAITING = 512  # traces held before they are searched; answers do not depend on 
 
 
 class TracesAside:
-    """Take the traces of one file, and answer for them."""
+    """Take the traces of one file, and answer for them.
 
-    def __init__(self, path: Path, search: TraceSearch, account: InputAccount) -> None:
+    Args:
+        path: of the file.
+        search: what traces are compared with.
+        account: of the file.
+        alone: nothing is there to compare mass spectra with: they are counted as dropped.
+    """
+
+    def __init__(
+        self, path: Path, search: TraceSearch, account: InputAccount, *, alone: bool
+    ) -> None:
         self._path = path
+        self._alone = alone
         self._search = search
         self._account = account
         self._queries: list[TraceQuery] = []
@@ -28,7 +38,9 @@ class TracesAside:
     def take(self, number: int, spectrum: Spectrum) -> bool:
         """Take a spectrum if it is a trace; one that cannot be compared is counted as dropped."""
         if not spectrum.is_trace:
-            return False
+            if self._alone:
+                self._account.drop("no library holds mass spectra")
+            return self._alone
         form = comparable(spectrum)
         if form.on_grid is None:
             self._account.drop(form.reason)

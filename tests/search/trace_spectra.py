@@ -20,7 +20,14 @@ BANDS = {  # name: (wavenumber in cm-1, height, half width at half height in cm-
     ],
     "nitrile": [(2237, 0.9, 8), (2925, 0.5, 18), (1452, 0.6, 10), (1072, 0.3, 25)],
 }  # fmt: skip
-UNSEEN = [(2110, 0.9, 9), (1980, 0.7, 12), (1340, 1.0, 14), (1170, 0.5, 9), (905, 0.8, 10)]
+UNSEEN = [
+    (2920, 0.4, 14),
+    (2110, 0.9, 9),
+    (1980, 0.7, 12),
+    (1340, 1.0, 14),
+    (1170, 0.5, 9),
+    (905, 0.8, 10),
+]
 
 
 def absorbance(bands, axis):
@@ -49,11 +56,8 @@ def library_traces(noise=0.003, seed=1, copies=2):
             axis = even() if copy % 2 == 0 else even(600.0, 3900.0, 3.7)
             values = absorbance(bands, axis) * rng.uniform(0.5, 2) + rng.uniform(0, 0.3)
             values = values + rng.normal(0, noise, len(axis)) + 2e-5 * rng.uniform(0, 1) * axis
-            made.append(
-                trace(
-                    values, axis, name=name, native_id=f"{name}-{copy}", molecule=Molecule(name=name)
-                )
-            )
+            molecule = Molecule(name=name)
+            made.append(trace(values, axis, native_id=f"{name}-{copy}", molecule=molecule))
     return made
 
 

@@ -110,7 +110,7 @@ class OnGrid:
         width = 2**level
         if width == 1:
             return self.values, self.covered
-        covered = self.covered.reshape(-1, width).all(axis=1)
+        covered: BoolArray = np.logical_and.reduce(self.covered.reshape(-1, width), axis=1)
         mean = self.values.reshape(-1, width).mean(axis=1)
         return np.where(covered, mean, 0.0), covered
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrakit.search.traces.grids import BoolArray
 from spectrakit.spectrum import FloatArray
@@ -113,7 +112,7 @@ def exact(
     common: BoolArray,
     ends: Sequence[int],
     measure: Measure,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """(n,) index of each of (n, p) traces ``x`` with one (p,) ``y``, in double precision.
 
     Args:

@@ -52,6 +52,13 @@ def divided(asked: list[str]) -> tuple[list[str], list[str]]:
     return mass, [word for word in words if TRACES in kinds[word]]
 
 
+def stamp(word: str) -> tuple[str, int, int]:
+    """Return path, size and time of change of a library's file."""
+    path = installed().get(word) or Path(word)
+    state = path.stat()
+    return str(path.absolute()), state.st_size, state.st_mtime_ns
+
+
 def open_traces(word: str) -> tuple[TraceLibrary, dict[str, Any]]:
     """Open an installed library by name, or a store or file of traces by path.
 

@@ -36,7 +36,8 @@ _RANGE = re.compile(r"\s*([0-9.]+)\s*-\s*([0-9.]+)\s*(nm|um|cm-1)?\s*")
 class TraceSettings:
     """What decides the answer for a trace; hashable, so opened libraries are reused.
 
-    ``min_score`` above 0 takes the place of the limits.
+    ``min_score`` above 0 takes the place of the limits. ``stamps`` tell a library from an earlier
+    one of the same name.
     """
 
     libraries: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class TraceSettings:
     min_score: float = 0.0
     top: int = 10
     exclude: tuple[str, ...] = ()
+    stamps: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
