@@ -216,7 +216,8 @@ class _Asked:
         skip = excluded.reshape(-1, 2**level).any(axis=1)
         self.covered: BoolArray = covered & ~skip
         self.values = values
-        self._sloped = slopes_covered(self.covered, ends)
+        self._squares = self.slopes**2
+        self._whole = self._squares @ slopes_covered(self.covered, ends).astype(np.float64)
         self._n = int(self.covered.sum())
 
     def share(self, common: BoolArray) -> FloatArray | None:
@@ -228,10 +229,8 @@ class _Asked:
         n = int(common.sum())
         if n < LEAST_COMMON or n < LEAST_SHARE * self._n:
             return None
-        sloped = slopes_covered(common, self.ends)
-        whole = np.einsum("ij,ij->i", self.slopes, np.where(self._sloped, self.slopes, 0.0))
-        inside = np.einsum("ij,ij->i", self.slopes, np.where(sloped, self.slopes, 0.0))
-        steep = np.divide(inside, whole, out=np.zeros_like(whole), where=whole > 0)
+        inside = self._squares @ slopes_covered(common, self.ends).astype(np.float64)
+        steep = np.divide(inside, self._whole, out=np.zeros_like(inside), where=self._whole > 0)
         share = np.minimum(np.minimum(steep, n / self._n), 1.0)
         return np.where(share >= LEAST_SHARE, share, 0.0)
 
