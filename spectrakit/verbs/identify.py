@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from spectrakit import __version__
-from spectrakit.accounting import InputAccount, Summary
+from spectrakit.accounting import Summary
 from spectrakit.errors import InputError, MismatchError, UsageError
-from spectrakit.io import read_spectra, sniff
+from spectrakit.io import sniff
 from spectrakit.io.inputs import expand_inputs
-from spectrakit.io.select import Condition, parse_where, selected
+from spectrakit.io.select import parse_where
 from spectrakit.jobs import Done, Ledger, run_files
 from spectrakit.log import progress, say
 from spectrakit.output import open_records
 from spectrakit.search.engine import Engine, EngineSettings, open_engine
-from spectrakit.search.hits import COLUMNS, Hit, set_q_values
-from spectrakit.search.queries import Centroider, searchable
-from spectrakit.search.ranking import describe_query
+from spectrakit.search.hits import COLUMNS
 from spectrakit.search.traces.measures import Measure
 from spectrakit.search.traces.opening import divided, stamp
 from spectrakit.search.traces.search import TraceSearch, TraceSettings, open_trace_search
@@ -30,9 +28,8 @@ from spectrakit.verbs.answering import (
     chosen_model,
     predict_file,
     taught_by,
-    within,
 )
-from spectrakit.verbs.identify_traces import TracesAside
+from spectrakit.verbs.identify_file import identify_file, searches_mass
 from spectrakit.verbs.outputs import (
     is_folder,
     make_folder,
@@ -41,61 +38,6 @@ from spectrakit.verbs.outputs import (
     refuse_own_input,
     without_done,
 )
-
-
-def identify_file(
-    path: Path,
-    settings: EngineSettings,
-    traces: TraceSettings,
-    fdr: float | None,
-    where: tuple[Condition, ...] = (),
-) -> Answers:
-    """Search the spectra of one file: mass spectra, and traces where a library holds any.
-
-    Raises:
-        InputError: the file cannot be read to its end.
-    """
-    engine = open_engine(settings)
-    account = InputAccount(str(path))
-    centroid = Centroider()
-    aside: TracesAside | None = None
-    if traces.libraries:
-        aside = TracesAside(
-            path, open_trace_search(traces), account, alone=not searches_mass(engine)
-        )
-    queries = searchable(
-        selected(read_spectra(path, account), where, account),
-        account,
-        centroid,
-        survey_scans=_is_electron_ionisation(path, engine),
-        needs_precursor=not engine.libraries,
-        aside=aside.take if aside else None,
-    )
-    found: list[tuple[int, list[Hit]]] = []
-    for query, hits in engine.identify(queries):
-        for hit in hits:
-            describe_query(hit, str(path), query)
-        found.append((query.number, hits))
-    if centroid.count:
-        account.treated["profile spectra centroided"] = centroid.count
-    set_q_values([hit for _, hits in found for hit in hits])
-    found = [(number, list(within(hits, fdr))) for number, hits in found]
-    if aside:
-        found = sorted([*found, *aside.hits()], key=lambda one: one[0])
-    return Answers(account, [hit.record() for _, hits in found for hit in hits])
-
-
-def searches_mass(engine: Engine) -> bool:
-    """Say whether mass spectra have anything to be compared with."""
-    return bool(engine.libraries) or engine.structures is not None or engine.known is not None
-
-
-def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
-    """Say whether a file of survey scans only meets a library without precursors (GC-EI)."""
-    if not any(library.has_electron_ionisation for library in engine.libraries):
-        return False
-    levels = (spectrum.ms_level for spectrum in read_spectra(path, InputAccount(str(path))))
-    return all(level <= 1 for level in levels)
 
 
 def identify(
@@ -150,6 +92,7 @@ def identify(
     if chosen.run is None and resolve_device(device, uses_torch=False) != CPU:
         say(f"--device {device}: bundles are computed on the CPU; it is for the run of a plugin")
     columns = COLUMNS
+    traces = TraceSettings()
     if chosen.predicts and chosen.bundle is not None:
         work = partial(predict_file, bundle=chosen.bundle, where=conditions)
         columns = (*COLUMNS, *PROPERTY_COLUMNS)
@@ -165,9 +108,8 @@ def identify(
         teach = taught_by(chosen.run, options, offered, device, seed, fdr)
         work = partial(teach, where=conditions)
     else:
-        mass, traces = _with_sources(settings, libraries, exclude, chosen, paths, summary)
-        settings = mass
-        work = partial(identify_file, settings=mass, traces=traces, fdr=fdr, where=conditions)
+        settings, traces = _with_sources(settings, libraries, exclude, chosen, paths, summary)
+        work = partial(identify_file, settings=settings, traces=traces, fdr=fdr, where=conditions)
     into_folder = is_folder(out)
     out = Path(out)
     if into_folder:
@@ -179,7 +121,7 @@ def identify(
             "library_digests": [a.get("digest", "") for a in summary.library],
             "model": summary.model,
             "set": list(options),
-            "exclude": list(exclude),
+            "traces": {"measure": traces.measure, "exclude": list(exclude)},
             **{k: v for k, v in asdict(settings).items() if k not in ("model", "references")},
         }
         _into_folder(work, paths, out, parameters, record_format, columns, jobs, summary)

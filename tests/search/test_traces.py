@@ -196,6 +196,16 @@ def test_transmittance_is_compared_as_absorbance():
     assert np.isfinite(dark.on_grid.values).all()
 
 
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_values_of_any_size_are_compared(factor):
+    axis = even()
+    plain = absorbance(BANDS["polyamide"], axis)
+    index, _ = build(IR, [on_grid(plain, axis)])
+    row = np.array([0])
+    (score,) = index.exact_score(on_grid(plain * factor, axis), NOTHING, row, Measure.COMBINED)
+    assert score == pytest.approx(1)
+
+
 def test_raman_in_wavelength_needs_the_laser():
     shift = np.arange(200.0, 3000.0, 2.0)
     values = absorbance([(1001, 1, 8), (1600, 0.5, 10)], shift)

@@ -82,6 +82,9 @@ def comparable(spectrum: Spectrum) -> Comparable:
         return Comparable(reason="constant trace")
     if np.mean(whole == highest) > SATURATED and (whole == highest).sum() >= LEAST_BINS:
         return Comparable(reason="saturated trace")
+    largest = max(abs(highest), abs(lowest))
+    if not 1e-30 < largest < 1e30:  # squares of such values would leave the range of a double
+        values = values / largest
     on_grid = GRIDS[family].place(axis, values, unit)
     if on_grid.covered.sum() < LEAST_BINS * 2**on_grid.level:
         return Comparable(reason="too short or outside the range of its kind")

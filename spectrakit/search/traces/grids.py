@@ -152,7 +152,9 @@ def _binned(
     inside = (axis[1:] > edges[0]) & (axis[:-1] < edges[-1])
     if not inside.any():
         return nothing
-    gap = spacing > GAP * _usual(spacing)
+    gap = np.zeros(len(spacing), np.bool_)
+    if spacing.max() > GAP * spacing.min():
+        gap = spacing > GAP * _usual(spacing)
     # each point stands for half a spacing on either side, the outer ones too
     knots = np.concatenate([[axis[0] - spacing[0] / 2], axis, [axis[-1] + spacing[-1] / 2]])
     heights = np.concatenate([values[:1], values, values[-1:]])

@@ -111,8 +111,10 @@ class TraceLibrary:
                 index = TraceIndex.from_arrays(GRIDS[family], own)
                 shelf = Shelf(index, own["compound"], own["entry"])
                 for numbers, limit in ((shelf.compound, keys), (shelf.entry, columns["name"])):
-                    if len(numbers) != len(index) or (
-                        len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(limit)
+                    if (
+                        numbers.dtype.kind != "i"
+                        or len(numbers) != len(index)
+                        or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(limit))
                     ):
                         raise ValueError(f"{family}.compound")
                 shelves[family] = shelf
