@@ -1,6 +1,6 @@
 """Library search for traces: which measure, which limit for "unknown", and how fast.
 
-Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/trace_search.py [--speed]``
+Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/trace_search.py [--verdict | --speed]``
 
 Data: ``vib/pretrain`` of the shared folder. Three sets; every spectrum of the set's own materials
 is a query once, the library being all other spectra of its family without those of the same
@@ -22,7 +22,6 @@ import argparse
 import hashlib
 import os
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -196,7 +195,7 @@ def compared(index, queries):
     return scores
 
 
-def quality():
+def quality(distortions):
     print("set\tqueries as\tmeasure\tn\tR@1\tR@5\tAUROC")
     verdicts = []
     for name, family, rows in sets():
@@ -207,7 +206,7 @@ def quality():
         index, order = build(GRIDS[family], [forms[k].on_grid for k in kept])
         place = np.argsort(order)
         asked = np.array([n for n, k in enumerate(kept) if rows[k][2]])
-        for how in DISTORTIONS:
+        for how in distortions:
             if how != "as measured" and name not in ("polymers joined", "minerals"):
                 continue
             queries, chosen = [], []
@@ -321,7 +320,9 @@ def speed(n=20_000, n_queries=16):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--speed", action="store_true", help="time only")
-    if not parser.parse_args().speed:
-        quality()
-    speed()
-    sys.exit(0)
+    parser.add_argument("--verdict", action="store_true", help="spectra as measured only")
+    asked = parser.parse_args()
+    if not asked.speed:
+        quality(["as measured"] if asked.verdict else DISTORTIONS)
+    if not asked.verdict:
+        speed()

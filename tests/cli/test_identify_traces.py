@@ -57,7 +57,7 @@ def test_each_material_is_named_first(cli, tmp_path, polymers):
     assert [row["name"] for row in first] == list(BANDS)
     for row in first:
         assert row["method"] == "combined"
-        assert 0.9 <= float(row["score"]) <= 1
+        assert 0.87 <= float(row["score"]) <= 1
         assert row["source"] == "polymers"
         assert row["source_id"].startswith(row["name"])
         for empty in ("matched_peaks", "mz_error_ppm", "level", "probability", "q_value", "scan"):
@@ -71,7 +71,7 @@ def test_installed_libraries_are_searched_unasked_and_what_is_in_none_is_unknown
     query = write(tmp_path / "q.h5", [trace(noisy(UNSEEN, axis), axis, native_id="a")])
     (row,) = table(cli("identify", query).stdout)
     assert (row["rank"], row["name"], row["score"]) == ("0", "", "")
-    assert row["note"].startswith("unknown: nothing reaches 0.9; nearest is ")
+    assert row["note"].startswith("unknown: nothing reaches 0.87; nearest is ")
     (row, *_) = table(cli("identify", query, "--min-score", "0.001").stdout)
     assert row["rank"] == "1"  # --min-score takes the place of the limit
 
