@@ -2,17 +2,14 @@
 
 import csv
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
-from trace_spectra import BANDS, UNSEEN, absorbance, even, library_traces, trace, write
-
 from spectrakit.spectrum import Modality, Molecule
+
+from ..search.trace_spectra import BANDS, UNSEEN, absorbance, even, library_traces, trace, write
 
 RECORD = """NAME: Caffeine
 ACCESSION: X1

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trace_spectra import BANDS, absorbance, even, library_traces, trace
 
 from spectrakit.search.traces.families import GRIDS, comparable, laser_nm
 from spectrakit.search.traces.grids import LEVELS, Grid, Segment
@@ -13,6 +12,8 @@ from spectrakit.search.traces.library import TraceLibraryBuilder
 from spectrakit.search.traces.measures import Measure
 from spectrakit.search.traces.search import TraceQuery, TraceSearch, TraceSettings
 from spectrakit.spectrum import Modality
+
+from .trace_spectra import BANDS, absorbance, even, library_traces, trace
 
 IR = GRIDS["ir"]
 NOTHING = np.zeros(IR.bins, bool)

@@ -27,7 +27,7 @@ from spectrakit.spectrum import FloatArray
 
 LEAST_SHARE = 0.5  # of a query's bins, and of its slopes squared, that must be common
 LEAST_COMMON = 8  # bins that must be common, at the level that is compared
-_CHUNK = 4096  # rows whose slopes are made at once
+_CHUNK = 256  # rows whose slopes are made at once: they stay in the cache
 IntArray = NDArray[np.int64]
 
 
@@ -231,7 +231,8 @@ class _Asked:
             return None
         inside = self._squares @ slopes_covered(common, self.ends).astype(np.float64)
         steep = np.divide(inside, self._whole, out=np.zeros_like(inside), where=self._whole > 0)
-        share = np.minimum(np.minimum(steep, n / self._n), 1.0)
+        # rounded: a product with other queries beside it may differ in its last bits
+        share = np.round(np.minimum(np.minimum(steep, n / self._n), 1.0), 9)
         return np.where(share >= LEAST_SHARE, share, 0.0)
 
 
@@ -254,18 +255,23 @@ def _quality(
     return quality(products, n, (totals[0][None, :], totals[1][None, :]), own)
 
 
-def _totals(
-    x: NDArray[np.float32], common: BoolArray, sloped: BoolArray, ends: Sequence[int]
-) -> FloatArray:
-    """(4, rows) sum and sum of squares of values over common bins, and of their slopes."""
-    found = np.empty((4, len(x)))
+def _totals(x: FloatArray, common: BoolArray, sloped: BoolArray, ends: Sequence[int]) -> FloatArray:
+    """(4, rows) sum and sum of squares of values over common bins, and of their slopes.
+
+    Computed in the precision of ``x``: what is shown was computed again in double precision.
+    """
+    found = np.zeros((4, len(x)))
+    inside = np.flatnonzero(common)
+    if not len(inside):
+        return found
+    low, high = int(inside[0]), int(inside[-1]) + 1
+    weights = common[low:high].astype(x.dtype), sloped[low:high].astype(x.dtype)
+    own = [min(max(end - low, 0), high - low) for end in ends]
     for start in range(0, len(x), _CHUNK):
-        part = np.asarray(x[start : start + _CHUNK], np.float64)
-        steep = slopes(part, ends)
-        for at, (form, inside) in enumerate(((part, common), (steep, sloped))):
-            kept = form[:, inside]
-            found[2 * at, start : start + _CHUNK] = kept.sum(axis=1)
-            found[2 * at + 1, start : start + _CHUNK] = np.einsum("ij,ij->i", kept, kept)
+        part = x[start : start + _CHUNK, low:high]
+        for at, (form, weight) in enumerate(zip((part, slopes(part, own)), weights, strict=True)):
+            found[2 * at, start : start + _CHUNK] = form @ weight
+            found[2 * at + 1, start : start + _CHUNK] = np.square(form) @ weight
     return found
 
 
@@ -299,7 +305,7 @@ def build(grid: Grid, traces: Sequence[OnGrid]) -> tuple[TraceIndex, IntArray]:
                 at = slice(start, start + len(chosen))
                 matrix[at] = centred(raw, covered)
                 sloped = slopes_covered(covered, ends)
-                sums[at] = _totals(matrix[at], covered, sloped, ends).T
+                sums[at] = _totals(matrix[at].astype(np.float64), covered, sloped, ends).T
         values.append(matrix)
         totals.append(sums)
     return TraceIndex(grid, tuple(values), tuple(totals), masks, groups), order

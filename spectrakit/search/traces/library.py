@@ -153,13 +153,16 @@ class TraceLibraryBuilder:
         if form.on_grid is None:
             return form.reason
         molecule = spectrum.molecule or Molecule()
-        name = molecule.name or spectrum.name or spectrum.sample or spectrum.native_id or place
+        mark = spectrum.native_id or spectrum.sample or place
+        if mark.isdigit():  # the number of a block or row says nothing without its file
+            mark = f"{place}#{mark}"
+        name = molecule.name or spectrum.name or spectrum.sample or mark
         told = {
             "name": name,
             "inchikey": self._keys.inchikey(molecule),
             "smiles": molecule.smiles,
             "formula": molecule.formula,
-            "native_id": spectrum.native_id or spectrum.sample or place,
+            "native_id": mark,
         }
         key = self._keys.key(molecule, name)
         self._entry.setdefault(form.family, []).append(len(self))

@@ -24,7 +24,10 @@ def held_by(word: str) -> frozenset[str]:
     try:
         form = sniff(path)
         if form != "store":
-            return frozenset({TRACES if is_trace_format(form) else MASS})
+            if not is_trace_format(form):
+                return frozenset({MASS})
+            spectra = read_spectra(path, InputAccount(str(path)))  # JCAMP-DX may hold either
+            return frozenset(TRACES if one.is_trace else MASS for one in spectra)
         with Store(path) as store:
             if store.index_attrs(STRUCTURE_INDEX):
                 return frozenset()
