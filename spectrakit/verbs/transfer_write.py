@@ -51,7 +51,7 @@ def write_transfer(
             inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
             outputs=outputs_of(out, label, (METRICS, REPORT)),
             result={
-                "bundle": label,
+                "label": label,
                 "forced": [gate.name for gate in found.result.gates if not gate.passed],
             },
         ),
@@ -164,7 +164,7 @@ def _manifest_metrics(properties: Sequence[PropertyResult]) -> list[dict[str, An
 def metrics_of(result: TransferResult, label: str) -> dict[str, Any]:
     """Return ``metrics.json``: for each property and method every figure, and the choice."""
     return {
-        "bundle": label,
+        "label": label,
         "source": result.source,
         "target": result.target,
         "standards": list(result.standards),
