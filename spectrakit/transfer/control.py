@@ -103,10 +103,7 @@ class ControlFacts:
             )
         try:
             facts = cls(
-                samples={
-                    str(name): {str(one): float(v) for one, v in of.items()}
-                    for name, of in told["samples"].items()
-                },
+                samples={str(name): _numbers(of) for name, of in told["samples"].items()},
                 replicates={str(name): int(n) for name, n in told["replicates"].items()},
                 repeatability=_numbers(told["repeatability"]),
                 residual=_numbers(told["residual"]),

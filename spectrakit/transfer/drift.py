@@ -120,8 +120,11 @@ def chart(facts: ControlFacts, controls: Sequence[Control]) -> tuple[Day, ...]:
     days: list[Day] = []
     high = low = 0.0
     high_start = low_start = ""
-    for date in sorted({one.date for one in controls}):
-        pairs = _samples(facts, [one for one in controls if one.date == date])
+    by_date: dict[str, list[Control]] = {}
+    for one in controls:
+        by_date.setdefault(one.date, []).append(one)
+    for date, some in sorted(by_date.items()):
+        pairs = _samples(facts, some)
         if not pairs:
             continue
         mean = float(np.mean([residual for residual, _ in pairs]))
@@ -150,7 +153,8 @@ def _property(
         return PropertyDrift(name, days, "keep", (why,), None)
     day = days[-1]
     shown = f" {unit}".rstrip()
-    mean = f"{name}: mean error {day.mean:+.4g}{shown} over {day.n} samples is {day.z:+.1f} sd"
+    over = "1 sample" if day.n == 1 else f"{day.n} samples"
+    mean = f"{name}: mean error {day.mean:+.4g}{shown} over {over} is {day.z:+.1f} sd"
     pairs = _samples(facts, [one for one in today if one.property == name])
     spread = sum((residual - day.mean) ** 2 / sd**2 for residual, sd in pairs)
     if len(pairs) >= FEWEST_FOR_SPREAD and spread > (limit := _chi2(len(pairs) - 1)):
@@ -220,4 +224,6 @@ def _gates(today: Sequence[Control]) -> tuple[str, tuple[str, ...]]:
     if not beyond:
         return "keep", ()
     why = f"{beyond} of {len(spectra)} spectra are beyond the limits of q or t2"
+    if beyond == 1:  # one bad measurement is no news of the instrument
+        return "watch", (f"{why}: measure that sample again",)
     return ("transfer again" if 2 * beyond > len(spectra) else "watch"), (why,)

@@ -219,17 +219,39 @@ def _fitting(path: Path, number: int, line: bytes) -> dict[str, Any]:
         told = entry.get("hash") if isinstance(entry, dict) else None
     except (ValueError, RecursionError):
         entry = told = None
-    if entry is None or told is None or not set(entry) >= _KEYS:
+    if entry is None or told is None or not set(entry) >= _KEYS or not _is_entry(entry):
         raise InputError(f"{path}: line {number} is no entry of a record.", hint=_DISTRUST)
     body = {key: value for key, value in entry.items() if key != "hash"}
     expected = _hash(body)
-    if told != expected or line != _canonical(entry) or not isinstance(entry["n"], int):
+    if told != expected or line != _canonical(entry):
         raise InputError(
             f"{path}: line {number} was changed: its hash is {expected[:12]}..., where it says "
             f"{str(told)[:12]}....",
             hint=_DISTRUST,
         )
     return entry
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    """Say whether the values are of the kinds that readers rely on, whoever wrote them."""
+    texts = ("previous", "hash", "when", "user", "action", "reason")
+    tables = ("parameters", "versions", "result")
+    return (
+        type(entry["n"]) is int
+        and all(isinstance(entry[name], str) for name in texts)
+        and all(isinstance(entry[name], dict) for name in tables)
+        and all(_are_files(entry[name]) for name in ("inputs", "outputs"))
+    )
+
+
+def _are_files(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict)
+        and isinstance(one.get("path"), str)
+        and isinstance(one.get("sha256"), str)
+        and isinstance(one.get("bytes", 0), int)
+        for one in value
+    )
 
 
 def _canonical(body: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 from spectrakit.accounting import Summary
 from spectrakit.atomic import is_device
 from spectrakit.bundle import Bundle
-from spectrakit.errors import MismatchError, UsageError
+from spectrakit.errors import InputError, MismatchError, UsageError
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import parse_where
 from spectrakit.log import say
@@ -90,9 +90,11 @@ def drift(
     folder = TransferFolder.open(path)
     bundle = folder.bundle()
     facts = ControlFacts.of(bundle)
-    references = _references(targets)
+    units = {str(told["name"]): str(told.get("unit", "")) for told in bundle.manifest.properties}
+    references = _references(targets, units)
     summary.model = {"name": bundle.label, "digest": bundle.digest}
     refuse_own_input(Path(out), paths)
+    folder.refuse_output(out, report)
     found: list[Control] = []
     instruments: set[str] = set()
     for one in readings(bundle, paths, conditions, summary):
@@ -100,7 +102,6 @@ def drift(
         found += _controls(bundle, facts, one.measured, digest, day, references)
         instruments |= {m.spectrum.instrument for m in one.measured if m.spectrum.instrument}
     stop_if_nothing(bundle, summary)
-    units = {str(told["name"]): str(told.get("unit", "")) for told in bundle.manifest.properties}
     if not found:
         fail_if_any(summary)
     history = [one for one in add_controls(path, found) if one.model == bundle.digest]
@@ -163,11 +164,32 @@ def _measured_on(one: Measured) -> str:
     return day
 
 
-def _references(targets: Path | None) -> References | None:
+def _references(targets: Path | None, units: Mapping[str, str]) -> References | None:
+    """Return the reference values of a table, those of other properties left out.
+
+    Raises:
+        InputError: a value is in another unit than the model's.
+        UsageError: the table has none of the model's properties.
+    """
     if targets is None:
         return None
     table = TargetTable.read(targets)
-    return {(sample, name): value for sample, name, value, _ in table.values}
+    found: dict[tuple[str, str], float] = {}
+    for sample, name, value, unit in table.values:
+        if name not in units:
+            continue
+        if unit and units[name] and unit != units[name]:
+            raise InputError(
+                f"{targets}: '{name}' is in {unit}; the model answers in {units[name]}.",
+                hint="Give the table in the model's unit.",
+            )
+        found[sample, name] = value
+    if not found:
+        raise UsageError(
+            f"{targets}: has no values of {', '.join(units)}.",
+            hint="Name the columns as the model names its properties, such as 'fat [%]'.",
+        )
+    return found
 
 
 def _controls(
@@ -188,7 +210,7 @@ def _controls(
         date = day or _measured_on(one)
         for column, told in enumerate(bundle.manifest.properties):
             name = str(told["name"])
-            known, known_from = _known(facts, one, name, references)
+            known, known_from = _known(facts, one, name, str(told.get("unit", "")), references)
             yield Control(
                 date=date,
                 model=bundle.digest,
@@ -209,8 +231,9 @@ def _controls(
 
 
 def _known(
-    facts: ControlFacts, one: Measured, name: str, references: References | None
+    facts: ControlFacts, one: Measured, name: str, unit: str, references: References | None
 ) -> tuple[float, str]:
+    """Return the known value and where it is from; a reference in another unit is none."""
     if references is not None:
         value = references.get((one.sample, name), nan)
         return value, "reference" if isfinite(value) else ""
@@ -218,9 +241,10 @@ def _known(
     if isfinite(stored):
         return stored, "fit"
     about = one.spectrum.sample_info
-    if about is not None and name in about.targets and isfinite(about.targets[name].value):
-        return about.targets[name].value, "reference"
-    return nan, ""
+    told = about.targets.get(name) if about is not None else None
+    if told is None or not isfinite(told.value) or (told.unit and unit and told.unit != unit):
+        return nan, ""
+    return told.value, "reference"
 
 
 def _records(

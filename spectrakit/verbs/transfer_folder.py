@@ -14,9 +14,11 @@ from spectrakit.bundle import Bundle, find_bundle, is_bundle
 from spectrakit.bundle.manifest import MANIFEST, split_label
 from spectrakit.bundle.models import version_key
 from spectrakit.errors import InputError, MismatchError, UsageError, did_you_mean
+from spectrakit.transfer.history import HISTORY
 from spectrakit.transfer.record import RECORD, file_facts
 
 CURRENT = "current"
+_OWN = (CURRENT, RECORD, HISTORY, "metrics.json", "report.html")
 _LONGEST = 200  # bytes of a label and its line end, with room
 
 
@@ -95,7 +97,30 @@ class TransferFolder:
                 f"{self.path}: has no version '{label}'. {near}".rstrip(),
                 hint=f"It has {', '.join(self.versions()) or 'none'}.",
             )
-        return whole_bundle(self.path / label)
+        bundle = whole_bundle(self.path / label)
+        if bundle.label != label:
+            raise InputError(
+                f"{bundle.path}: holds the bundle {bundle.label}.",
+                hint="It was copied or renamed; take the folder from a copy.",
+            )
+        return bundle
+
+    def refuse_output(self, *outputs: str | Path | None) -> None:
+        """Refuse to write over a file that belongs to the transfer.
+
+        Raises:
+            UsageError: an output is one.
+        """
+        own = {(self.path / name).resolve() for name in _OWN}
+        bundles = {(self.path / label).resolve() for label in self.versions()}
+        for out in outputs:
+            if out is None or str(out) == "-":
+                continue
+            place = Path(out).resolve()
+            if place in own or bundles & {place, *place.parents}:
+                raise UsageError(
+                    f"{out}: belongs to the transfer {self.path}.", hint="Choose another name."
+                )
 
 
 _USE = "Name a version with `spectrakit transfer revert OUT --to NAME@V --reason ...`."
@@ -105,7 +130,7 @@ def whole_bundle(path: Path) -> Bundle:
     """Open a bundle and compare its files with their digests.
 
     Raises:
-        InputError: a file was changed, or the folder's name is not that of the bundle.
+        InputError: a file was changed.
     """
     bundle = Bundle(path)
     bundle.verify()

@@ -72,6 +72,8 @@ def predict(
     if bundle.manifest.gate.get("forced"):
         say(f"{bundle.label}: a gate refused this transfer when it was fitted; --force overrode it")
     refuse_own_input(Path(out), paths)
+    if folder is not None:
+        folder.refuse_output(out)
     rows = refused = 0
     with open_records(out, record_format, COLUMNS) as write:
         read = readings(bundle, paths, conditions, summary)

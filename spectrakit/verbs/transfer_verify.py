@@ -10,9 +10,11 @@ from typing import Any
 
 from spectrakit.accounting import file_sha256
 from spectrakit.bundle import Bundle
+from spectrakit.bundle.manifest import is_inside
 from spectrakit.errors import InputError, SpectrakitError, UsageError
 from spectrakit.log import say
 from spectrakit.output import write_json
+from spectrakit.transfer.history import HISTORY
 from spectrakit.transfer.record import Entry, append, check, versions
 from spectrakit.verbs.transfer_compare import Comparison, compare
 from spectrakit.verbs.transfer_folder import TransferFolder, recorded_fit
@@ -65,6 +67,7 @@ def verify(
         InputError: something is not as it was; the first problem, after all were written.
     """
     folder = TransferFolder.open(path)
+    folder.refuse_output(out, export)
     kept = _head(head)
     entries = check(path, kept or None)
     found = Verified(str(path), entries=len(entries))
@@ -125,11 +128,9 @@ def _check_outputs(
     """Compare every version with its fit, and other files with the newest entry that wrote them."""
     newest: dict[str, tuple[int, str]] = {}
     for entry in entries:
-        own = entry["action"] in ("fit", "revert") or entry["action"] == "drift"
-        for one in entry["outputs"] if own else ():
+        for one in entry["outputs"] if entry["action"] in ("fit", "revert", "drift") else ():
             name = str(one["path"])
-            inside = not Path(name).is_absolute() and ".." not in Path(name).parts
-            if inside and (entry["action"] != "drift" or name == "drift.jsonl"):
+            if is_inside(name) and (entry["action"] != "drift" or name == HISTORY):
                 newest[name] = (entry["n"], str(one["sha256"]))
     for name, (n, digest) in newest.items():
         file = folder.path / name

@@ -70,7 +70,7 @@ def measured(samples=STANDARDS, date="", known=False, **how):
     return found
 
 
-def fit_into(folder, label, *, gain=1.0, calibration=True, limits=True, **fields):
+def fit_into(folder, label, *, gain=1.0, calibration=True, limits=True, said_otherwise=None):
     """Write one version of the model. ``gain`` makes versions differ."""
     rng = np.random.default_rng(5)
     amounts = np.column_stack([rng.uniform(5, 15, 40), rng.uniform(20, 40, 40)])
@@ -107,7 +107,9 @@ def fit_into(folder, label, *, gain=1.0, calibration=True, limits=True, **fields
             "drift": control_facts(replicates, standards, answers, ("fat", "water"), errors),
         }
     path = write_bundle(
-        folder / label, graphs={"predict": graph.to_bytes(check=values)}, **{**said, **fields}
+        folder / label,
+        graphs={"predict": graph.to_bytes(check=values)},
+        **{**said, **(said_otherwise or {})},
     )
     return Bundle(path), graph
 

@@ -262,9 +262,11 @@ def test_a_folder_that_cannot_be_written_still_predicts_without_record(cli, meal
 
 
 def test_a_forced_fit_is_said_at_every_prediction(cli, tmp_path, today):
-    bundle, _ = fit_into(tmp_path, "meal@1", gate={"q": None, "t2": None, "forced": True})
+    bundle, _ = fit_into(
+        tmp_path, "meal@1", said_otherwise={"gate": {"q": None, "t2": None, "forced": True}}
+    )
     assert "--force overrode it" in cli("transfer", "predict", bundle.path, today).stderr
-    broken, _ = fit_into(tmp_path, "meal@2", gate={"q": "high"})
+    broken, _ = fit_into(tmp_path, "meal@2", said_otherwise={"gate": {"q": "high"}})
     done = cli("transfer", "predict", broken.path, today)
     assert done.exit_code == 4
     assert "the limit of its gate 'q' is 'high', no number" in done.stderr
@@ -289,3 +291,22 @@ def test_prediction_reads_no_torch_and_no_plugin(meal, today):
     argv = ["transfer", "predict", str(meal), str(today), "--no-record"]
     run = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["current", "record.jsonl", "metrics.json", "meal@1/x.tsv", "./meal@1"]
+)
+def test_files_of_the_transfer_are_not_written_over(cli, meal, today, name):
+    before = {p: p.read_bytes() for p in meal.rglob("*") if p.is_file()}
+    done = cli("transfer", "predict", meal, today, "-o", f"{meal}/{name}")
+    assert done.exit_code == 2, done.stderr
+    assert "belongs to the transfer" in done.stderr
+    assert {p: p.read_bytes() for p in meal.rglob("*") if p.is_file()} == before
+
+
+def test_a_bundle_that_was_renamed_is_refused(cli, meal, today):
+    shutil.copytree(meal / "meal@1", meal / "meal@2")
+    (meal / "current").write_text("meal@2\n")
+    done = cli("transfer", "predict", meal, today)
+    assert done.exit_code == 3
+    assert "holds the bundle meal@1" in done.stderr

@@ -123,6 +123,19 @@ def test_what_is_no_entry_is_refused_in_one_line(tmp_path, line):
     assert "line 1 is no entry" in refused(tmp_path, line + b"\n")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"outputs": [1]}, {"outputs": [{"path": 1, "sha256": ""}]}, {"inputs": {}}, {"result": None},
+     {"versions": []}, {"n": True}, {"action": 1}, {"inputs": [{"path": "a", "sha256": None}]}],
+)  # fmt: skip
+def test_a_forged_entry_with_a_true_hash_does_not_break_its_readers(tmp_path, change):
+    append(tmp_path, entry(0))
+    body = json.loads((tmp_path / RECORD).read_bytes()) | change
+    del body["hash"]
+    line = record._canonical({**body, "hash": record._hash(body)})
+    assert "line 1 is no entry" in refused(tmp_path, line + b"\n")
+
+
 def test_an_entry_with_numbers_that_json_has_not(tmp_path):
     append(tmp_path, entry(0, result={"rmsep": nan, "path": "bad\udc80name", 1: (1, 2)}))
     result = read(tmp_path)[0]["result"]
