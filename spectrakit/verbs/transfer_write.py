@@ -17,6 +17,7 @@ from spectrakit.bundle.trace_graph import Member, TraceGraph
 from spectrakit.io.streams import on_disk
 from spectrakit.log import say
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
+from spectrakit.transfer.control import control_facts
 from spectrakit.transfer.record import Entry, append, file_facts
 from spectrakit.transfer.result import PropertyResult, TransferResult
 from spectrakit.verbs.outputs import make_folder
@@ -24,6 +25,7 @@ from spectrakit.verbs.transfer_folder import TransferFolder, outputs_of
 from spectrakit.verbs.transfer_result import Fitting
 
 METRICS, REPORT = "metrics.json", "report.html"
+_CONTROLS = 10  # samples that stand for standards where there are none
 
 
 def write_transfer(
@@ -110,7 +112,7 @@ def _write_bundle(found: Fitting, label: str, out: Path, settings: Mapping[str, 
             "coverage": properties[0].interval.level,
             "half_width": [one.interval.half_width for one in properties],
             "reason": [one.interval.reason for one in properties],
-            "drift": _drift(found),
+            "drift": _control(found, graph),
         },
         gate=gate,
         metrics=_manifest_metrics(properties),
@@ -119,24 +121,17 @@ def _write_bundle(found: Fitting, label: str, out: Path, settings: Mapping[str, 
     )
 
 
-def _drift(found: Fitting) -> dict[str, Any]:
-    """Return what daily standards are held against: their values at the time of the fit."""
-    predicted = found.calibration.predict(found.checks) if len(found.checks) else np.zeros((0, 0))
-    names = [one.name for one in found.result.properties]
-    spread: dict[str, float] = {}
-    for one in found.result.properties:
-        error = one.standards.value - one.standards.known
-        if len(error) > 2 and np.isfinite(error).all():
-            spread[one.name] = float(error.std(ddof=1))
-    return {
-        "samples": {
-            sample: dict(zip(names, row.tolist(), strict=True))
-            for sample, row in zip(found.check_ids, predicted, strict=True)
-        },
-        "sd": spread,
-        "n": len(found.check_ids),
-        "mean_spectrum": found.raw.values.mean(axis=0).tolist(),
+def _control(found: Fitting, graph: TraceGraph) -> dict[str, Any]:
+    """Return what daily standards are held against: the standards, or else some samples."""
+    place = {name: k for k, name in enumerate(found.raw.samples)}
+    ids = [name for name in found.check_ids if name in place] or list(found.raw.samples[:_CONTROLS])
+    spectra = found.raw.values[[place[name] for name in ids]]
+    errors = {
+        one.name: (one.standards.value - one.standards.known)[np.isfinite(one.standards.value)]
+        for one in found.result.properties
     }
+    names = [one.name for one in found.result.properties]
+    return control_facts(ids, spectra, graph.expected(spectra)["value"], names, errors)
 
 
 def _manifest_metrics(properties: Sequence[PropertyResult]) -> list[dict[str, Any]]:
@@ -164,7 +159,7 @@ def _manifest_metrics(properties: Sequence[PropertyResult]) -> list[dict[str, An
 def metrics_of(result: TransferResult, label: str) -> dict[str, Any]:
     """Return ``metrics.json``: for each property and method every figure, and the choice."""
     return {
-        "label": label,
+        "bundle": label,
         "source": result.source,
         "target": result.target,
         "standards": list(result.standards),
