@@ -107,9 +107,13 @@ def drift(
     history = [one for one in add_controls(path, found) if one.model == bundle.digest]
     newest = max(one.date for one in found)
     verdict = judge(facts, history, newest, units)
-    with open_records(out, record_format, COLUMNS) as write:
-        for record in _records(facts, found, verdict, units):
-            write(record)
+    gone: BrokenPipeError | None = None
+    try:
+        with open_records(out, record_format, COLUMNS) as write:
+            for record in _records(facts, found, verdict, units):
+                write(record)
+    except BrokenPipeError as error:  # ``| head``: the day is judged and recorded all the same
+        gone = error
     if str(out) != "-":
         summary.outputs.append(str(out))
     result = _result(bundle, facts, history, verdict, units, sorted(instruments))
@@ -121,6 +125,8 @@ def drift(
     _say(bundle, newest, verdict)
     _record(path, bundle, verdict, newest, targets, where, Path(out), reason, summary)
     fail_if_any(summary)
+    if gone is not None:
+        raise gone
     if VERDICTS.index(verdict.verdict) >= _FAILS[fail_on]:
         raise MismatchError(
             f"{path}: the verdict on {bundle.label} on {newest} is '{verdict.verdict}'.",

@@ -75,14 +75,18 @@ def predict(
     if folder is not None:
         folder.refuse_output(out)
     rows = refused = 0
-    with open_records(out, record_format, COLUMNS) as write:
-        read = readings(bundle, paths, conditions, summary)
-        for some in _averaged(read) if average else (one.measured for one in read):
-            for record in _records(bundle, some, force):
-                write(record)
-                rows += 1
-                refused += record["gate"] not in (PASS, "")
-        stop_if_nothing(bundle, summary)
+    gone: BrokenPipeError | None = None
+    try:
+        with open_records(out, record_format, COLUMNS) as write:
+            read = readings(bundle, paths, conditions, summary)
+            for some in _averaged(read) if average else (one.measured for one in read):
+                for record in _records(bundle, some, force):
+                    write(record)
+                    rows += 1
+                    refused += record["gate"] not in (PASS, "")
+            stop_if_nothing(bundle, summary)
+    except BrokenPipeError as error:  # ``| head``: what it took was answered, so it is recorded
+        gone = error
     is_file = str(out) != "-" and not is_device(Path(out))
     if str(out) != "-":
         summary.outputs.append(str(out))
@@ -104,6 +108,8 @@ def predict(
             },
         )
         say(f"record: head {append(folder.path, entry)}")
+    if gone is not None:
+        raise gone
     fail_if_any(summary)
 
 

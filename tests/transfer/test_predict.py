@@ -310,3 +310,18 @@ def test_a_bundle_that_was_renamed_is_refused(cli, meal, today):
     done = cli("transfer", "predict", meal, today)
     assert done.exit_code == 3
     assert "holds the bundle meal@1" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["predict", "drift"])
+def test_answers_to_a_reader_that_goes_away_are_recorded(meal, tmp_path, verb):
+    """``| head`` took the first answers: the record must say that they were given."""
+    samples = [f"s{k}" for k in range(1, 1500)]
+    path = store(tmp_path / "many.h5", *measured(samples, date="2026-03-01"))
+    command = [sys.executable, "-m", "spectrakit", "transfer", verb, str(meal), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.readline()
+        run.stdout.close()
+        error = run.stderr.read()
+    assert run.returncode == 0, error
+    assert b"Traceback" not in error
+    assert check(meal)[-1]["action"] == verb
