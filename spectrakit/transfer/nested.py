@@ -18,6 +18,7 @@ from spectrakit.errors import MismatchError
 from spectrakit.transfer.affine import AffineSum, Term, limits
 from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted
+from spectrakit.transfer.pls import smallest_within
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -94,12 +95,15 @@ class Search:
         train: learns from some rows of the standards.
         least: fewest standards that it can learn from.
         clip: (low, high), each (k,), of what is predicted.
+        tolerance: share of the least root mean square error that is given away for a smaller
+            configuration (an earlier one).
     """
 
     data: Standards
     train: Train
     least: int
     clip: tuple[FloatArray, FloatArray]
+    tolerance: float = 0.0
     _trained: dict[frozenset[int], Trained] = field(default_factory=dict[frozenset[int], Trained])
     _scores: dict[frozenset[int], FloatArray] = field(
         default_factory=dict[frozenset[int], FloatArray]
@@ -130,13 +134,13 @@ class Search:
 
     def fitted(self) -> Fitted:
         """Return the best configuration of each property, with nested predictions."""
-        choice = self.score().argmin(axis=0)
+        choice = smallest_within(self.score(), self.tolerance)
         whole = self.without(frozenset())
         k = len(choice)
         left_out = np.empty((len(self.data.target), k))
         for fold, (_, held) in enumerate(self.data.folds()):
             left = frozenset([fold])
-            best = self.score(left).argmin(axis=0)
+            best = smallest_within(self.score(left), self.tolerance)
             found = self.without(left).predict(self.data.target[held])
             left_out[held] = found[best, :, np.arange(k)].T
         parts = [whole.affine(int(choice[column]), column) for column in range(k)]
@@ -185,7 +189,7 @@ def unlimited(k: int) -> tuple[FloatArray, FloatArray]:
 
 
 def check(data: Standards, method: str, *, labels: bool, least: int, same_axis: bool) -> None:
-    """Check that a method can be fitted.
+    """Check that a method can be fitted; ``least`` 0 is for one that needs no standards.
 
     Raises:
         MismatchError: missing reference values or labels, too few standards, different axes.
@@ -203,7 +207,7 @@ def check(data: Standards, method: str, *, labels: bool, least: int, same_axis: 
             hint="Give their reference values, or use a method that needs none, such as pds.",
         )
     found = len(data.folds())
-    if len(data.target) < least or found < 2:
+    if least and (len(data.target) < least or found < 2):
         raise MismatchError(
             f"{method}: needs {max(least, 2)} standards at least, of 2 groups; there are "
             f"{len(data.target)} of {found}.",
