@@ -24,7 +24,7 @@ from spectrakit.transfer.joint_y import joint_y
 from spectrakit.transfer.mapped import MapFits, mapped, unchanged
 from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted, Method
-from spectrakit.transfer.nested import Train, check, search, unlimited
+from spectrakit.transfer.nested import Train, check, range_of_labels, search, unlimited
 from spectrakit.transfer.plain_ensemble import fit_plain_ensemble
 from spectrakit.transfer.pls import TOLERANCE
 from spectrakit.transfer.projected import projected
@@ -83,8 +83,8 @@ def fit_classical(
     labels = uses in (LABELS, TARGET_LABELS)
     check(data, name, labels=labels, least=least, same_axis=same_axis)
     train = learn([Instruments(data, preprocessing, seed) for preprocessing in preprocessings])
-    known = data.labels if uses == TARGET_LABELS else data.known
-    return replace(search(data, train, known=known), tolerance=tolerance).fitted()
+    clip = range_of_labels(data) if uses == TARGET_LABELS else None
+    return replace(search(data, train, clip=clip), tolerance=tolerance).fitted()
 
 
 def fit_imported(
@@ -121,7 +121,7 @@ def fit_imported(
     )
     check(data, name, labels=uses == LABELS, least=least, same_axis=True)
     train = learn([ImportedInstruments(data, RAW, 0, imported=model)])
-    return replace(search(data, train), clip=unlimited(labels.shape[1])).fitted()
+    return search(data, train, clip=unlimited(data)).fitted()
 
 
 def _fit_ensemble(data: Standards, seed: int) -> Fitted:
