@@ -24,8 +24,9 @@ from spectrakit.transfer.joint_y import joint_y
 from spectrakit.transfer.mapped import MapFits, mapped, unchanged
 from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted, Method
-from spectrakit.transfer.nested import Train, check, search, unlimited
+from spectrakit.transfer.nested import Train, check, range_of_labels, search, unlimited
 from spectrakit.transfer.plain_ensemble import fit_plain_ensemble
+from spectrakit.transfer.pls import TOLERANCE
 from spectrakit.transfer.projected import projected
 from spectrakit.transfer.standardisers import (
     CCA_TEXTS,
@@ -61,6 +62,7 @@ def by_updating(weights: Sequence[float] = (WEIGHT,)) -> Learn:
 def fit_classical(
     data: Standards, seed: int, *, learn: Learn, name: str, uses: str, least: int,
     same_axis: bool = True, preprocessings: Sequence[Preprocessing] = (SG1,),
+    tolerance: float = 0.0,
 ) -> Fitted:  # fmt: skip
     """Fit one method with its choices made by honest cross-validation.
 
@@ -73,6 +75,7 @@ def fit_classical(
         least: standards it needs.
         same_axis: whether both instruments must share the axis.
         preprocessings: linear ones to choose among.
+        tolerance: share of the least error that is given away for fewer latent variables.
 
     Raises:
         MismatchError: the data do not allow it.
@@ -80,8 +83,8 @@ def fit_classical(
     labels = uses in (LABELS, TARGET_LABELS)
     check(data, name, labels=labels, least=least, same_axis=same_axis)
     train = learn([Instruments(data, preprocessing, seed) for preprocessing in preprocessings])
-    known = data.labels if uses == TARGET_LABELS else data.known
-    return search(data, train, known=known).fitted()
+    clip = range_of_labels(data) if uses == TARGET_LABELS else None
+    return replace(search(data, train, clip=clip), tolerance=tolerance).fitted()
 
 
 def fit_imported(
@@ -118,7 +121,7 @@ def fit_imported(
     )
     check(data, name, labels=uses == LABELS, least=least, same_axis=True)
     train = learn([ImportedInstruments(data, RAW, 0, imported=model)])
-    return replace(search(data, train), clip=unlimited(labels.shape[1])).fitted()
+    return search(data, train, clip=unlimited(data)).fitted()
 
 
 def _fit_ensemble(data: Standards, seed: int) -> Fitted:
@@ -127,16 +130,18 @@ def _fit_ensemble(data: Standards, seed: int) -> Fitted:
 
 
 def _method(
-    name: str, says: str, uses: str, learn: Learn, least: int = 2, same_axis: bool = True
-) -> Method:
+    name: str, says: str, uses: str, learn: Learn, least: int = 2, same_axis: bool = True,
+    tolerance: float = 0.0,
+) -> Method:  # fmt: skip
     fit = partial(
-        fit_classical, learn=learn, name=name, uses=uses, least=least, same_axis=same_axis
-    )
+        fit_classical, learn=learn, name=name, uses=uses, least=least, same_axis=same_axis,
+        tolerance=tolerance,
+    )  # fmt: skip
     return Method(name, says, uses, fit, least, same_axis)
 
 
 IMPORTED: Mapping[str, tuple[Learn, str, int]] = {
-    "none": (by_maps(unchanged, ("",), scored=False), NOTHING, 2),
+    "none": (by_maps(unchanged, ("",), scored=False), NOTHING, 0),
     "mean-difference": (by_maps(mean_differences, ("",)), PAIRED, 2),
     "bias": (partial(corrected, slope=False), LABELS, 2),
     "slope-bias": (partial(corrected, slope=True), LABELS, 3),
@@ -145,7 +150,7 @@ IMPORTED: Mapping[str, tuple[Learn, str, int]] = {
 
 CLASSICAL: tuple[Method, ...] = (
     _method("none", "The source's calibration as it is.", NOTHING,
-            by_maps(unchanged, ("",), scored=False)),
+            by_maps(unchanged, ("",), scored=False), least=0, tolerance=TOLERANCE),
     _method("mean-difference", "Add the mean difference of the standards to target spectra.",
             PAIRED, by_maps(mean_differences, ("",))),
     _method("bias", "Shift predictions by their mean error on standards.", LABELS,

@@ -18,6 +18,7 @@ from spectrakit.errors import MismatchError
 from spectrakit.transfer.affine import AffineSum, Term, limits
 from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted
+from spectrakit.transfer.pls import smallest_within
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -49,6 +50,7 @@ class Trained(Protocol):
 
 
 Train = Callable[[Rows], Trained]
+Clip = Callable[[Rows], tuple[FloatArray, FloatArray]]
 
 
 @dataclass
@@ -93,13 +95,16 @@ class Search:
         data: the standards.
         train: learns from some rows of the standards.
         least: fewest standards that it can learn from.
-        clip: (low, high), each (k,), of what is predicted.
+        clip: rows of the standards to (low, high), each (k,), of what is predicted.
+        tolerance: share of the least root mean square error that is given away for a smaller
+            configuration (an earlier one).
     """
 
     data: Standards
     train: Train
     least: int
-    clip: tuple[FloatArray, FloatArray]
+    clip: Clip
+    tolerance: float = 0.0
     _trained: dict[frozenset[int], Trained] = field(default_factory=dict[frozenset[int], Trained])
     _scores: dict[frozenset[int], FloatArray] = field(
         default_factory=dict[frozenset[int], FloatArray]
@@ -130,17 +135,17 @@ class Search:
 
     def fitted(self) -> Fitted:
         """Return the best configuration of each property, with nested predictions."""
-        choice = self.score().argmin(axis=0)
+        choice = smallest_within(self.score(), self.tolerance)
         whole = self.without(frozenset())
         k = len(choice)
         left_out = np.empty((len(self.data.target), k))
         for fold, (_, held) in enumerate(self.data.folds()):
             left = frozenset([fold])
-            best = self.score(left).argmin(axis=0)
+            best = smallest_within(self.score(left), self.tolerance)
             found = self.without(left).predict(self.data.target[held])
-            left_out[held] = found[best, :, np.arange(k)].T
+            left_out[held] = np.clip(found[best, :, np.arange(k)].T, *self.clip(self._rows(left)))
         parts = [whole.affine(int(choice[column]), column) for column in range(k)]
-        low, high = self.clip
+        low, high = self.clip(np.arange(len(self.data.target)))
         term = Term(
             "raw",
             np.stack([slope for slope, _ in parts], axis=1),
@@ -150,7 +155,7 @@ class Search:
             high,
         )
         texts = tuple(whole.texts[int(one)] for one in choice)
-        return Fitted(AffineSum((term,)), np.clip(left_out, low, high), texts)
+        return Fitted(AffineSum((term,)), left_out, texts)
 
     def left_of(self, rows: Rows) -> frozenset[int]:
         """Return the folds that these rows of the standards have nothing of."""
@@ -165,27 +170,42 @@ class Search:
         return np.setdiff1d(np.arange(len(self.data.target)), np.concatenate([*held, []]))
 
 
-def search(
-    data: Standards, train: Train, *, least: int = 1, known: FloatArray | None = None
-) -> Search:
+def search(data: Standards, train: Train, *, least: int = 1, clip: Clip | None = None) -> Search:
     """Return the search over a way's configurations.
 
     Args:
         data: the standards.
         train: learns from some rows of the standards.
         least: fewest standards that it can learn from.
-        known: (n, k) values that set the range of predictions; the source's when not given.
+        clip: limits of predictions; those of the source's known values when not given.
     """
-    return Search(data, train, least, limits(data.known if known is None else known))
+    return Search(data, train, least, clip or range_of_source(data))
 
 
-def unlimited(k: int) -> tuple[FloatArray, FloatArray]:
-    """Return no limits of k properties, for where no range of known values is known."""
-    return np.full(k, -np.inf), np.full(k, np.inf)
+def range_of_source(data: Standards) -> Clip:
+    """Return limits by the source's known values, without those of standards left out."""
+
+    def clip(rows: Rows) -> tuple[FloatArray, FloatArray]:
+        left = data.twins[np.setdiff1d(np.arange(len(data.target)), rows)]
+        kept = np.delete(data.known, left, axis=0)
+        return limits(kept if len(kept) else data.known)
+
+    return clip
+
+
+def range_of_labels(data: Standards) -> Clip:
+    """Return limits by the labels of the standards."""
+    return lambda rows: limits(data.labels[rows])
+
+
+def unlimited(data: Standards) -> Clip:
+    """Return no limits, for where no range of known values is known."""
+    k = data.labels.shape[1]
+    return lambda rows: (np.full(k, -np.inf), np.full(k, np.inf))
 
 
 def check(data: Standards, method: str, *, labels: bool, least: int, same_axis: bool) -> None:
-    """Check that a method can be fitted.
+    """Check that a method can be fitted; ``least`` 0 is for one that needs no standards.
 
     Raises:
         MismatchError: missing reference values or labels, too few standards, different axes.
@@ -203,7 +223,7 @@ def check(data: Standards, method: str, *, labels: bool, least: int, same_axis: 
             hint="Give their reference values, or use a method that needs none, such as pds.",
         )
     found = len(data.folds())
-    if len(data.target) < least or found < 2:
+    if least and (len(data.target) < least or found < 2):
         raise MismatchError(
             f"{method}: needs {max(least, 2)} standards at least, of 2 groups; there are "
             f"{len(data.target)} of {found}.",

@@ -107,7 +107,7 @@ def spectral_space(target: FloatArray, source: FloatArray) -> Sequence[SpectrumM
     The principal components of both instruments' spectra side by side hold what a sample shows
     on the one and on the other; a target spectrum's scores say what to add to it.
 
-    Source: Du 2011, Anal. Chim. Acta 690, 64, equations 1 to 5, on centred spectra.
+    Source: Du 2011, Anal. Chim. Acta 690, 64; on centred spectra.
     """
     centre, goal = target.mean(axis=0), source.mean(axis=0)
     both = np.hstack([target - centre, source - goal])

@@ -113,7 +113,7 @@ def updated(
             some rows of the standards, and what it is called; any of these may be chosen.
         weights: of a standard against a source sample; any of these may be chosen.
 
-    Source: Kalivas 2009, J. Chemom. 23, 85 (weights).
+    Source: Kalivas 2009, Appl. Spectrosc. 63, 800 (calibration maintenance, weights).
     """
 
     def train(rows: Rows) -> Several:
