@@ -69,7 +69,12 @@ def fit(
     ] = "",
     method: Annotated[
         str,
-        typer.Option(metavar="NAME", help="A method of the table below, or auto."),
+        typer.Option(
+            metavar="NAME",
+            help="auto (an average weighted by errors on standards left out), average, "
+            "paired-average, none, mean-difference, bias, slope-bias, ds, pds, sst, epo, updating, "
+            "jypls, cca, target-only or plain-ensemble.",
+        ),
     ] = "auto",
     source_where: SourceWhereOption = None,
     target_where: TargetWhereOption = None,
@@ -173,9 +178,7 @@ def plan(
     preprocess: PreprocessOption = "",
     curve: Annotated[
         bool,
-        typer.Option(
-            "--curve/--no-curve", help="Also say how many are worth measuring."
-        ),
+        typer.Option("--curve/--no-curve", help="Also say how many are worth measuring."),
     ] = True,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Where ids go; '-' is stdout.")

@@ -50,7 +50,10 @@ class FitSettings:
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "FitSettings":
         """Return the settings that ``as_json`` gave."""
-        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list | tuple) else value
+            for key, value in told.items()
+        }
         return cls(**plain)
 
 
