@@ -20,7 +20,6 @@ FloatArray = NDArray[np.float64]
 PRIOR: Mapping[str, float] = {
     "average": 1.0,
     "plain-ensemble": 0.3,
-    "paired-average": 0.2,
     "target-only": 0.1,
 }
 SHARPNESS = 4.0
