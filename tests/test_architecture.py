@@ -15,7 +15,8 @@ LAYERS = {  # module or package -> layer; imports go downward or stay within a p
     "toml": 1, "atomic": 1, "accounting": 2, "config": 2, "log": 2, "output": 3,
     "store": 3, "bundle": 4, "run": 4, "registry": 4, "jobs": 4,
     "io": 4,  # reads stores too, counts what it drops
-    "search": 5, "transfer": 5, "report": 5,
+    "search": 5, "transfer": 5,
+    "report": 6,  # shows what transfer found
     "train": 6,  # students are made for what search runs
     "verbs": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip

@@ -16,6 +16,8 @@ class OutputFormat(StrEnum):
     mzml = "mzml"
     mgf = "mgf"
     msp = "msp"
+    jdx = "jdx"
+    csv = "csv"
 
 
 class Compression(StrEnum):
@@ -30,8 +32,8 @@ def convert(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP (also .gz, .bz2), a store, a folder, a glob, "
-            "@list.txt, or '-' for stdin.",
+            help="Spectra: mzML, MGF, MSP, JCAMP-DX, tables and exports of spectrometers (also "
+            ".gz, .bz2), a store, a folder, a glob, @list.txt, or '-' for stdin.",
         ),
     ],
     out: Annotated[
@@ -40,8 +42,8 @@ def convert(
             "--out",
             "-o",
             metavar="FILE|FOLDER/",
-            help="NAME.h5: one store; NAME.mzML, .mgf or .msp (also .gz): an export; "
-            "a folder: one file for each input.",
+            help="NAME.h5: one store; NAME.mzML, .mgf, .msp, .jdx or .csv (also .gz): an "
+            "export; a folder: one file for each input.",
         ),
     ],
     output_format: Annotated[
@@ -70,6 +72,23 @@ def convert(
             help="CSV or TSV with the column sample and one for each property: 'moisture [%]'.",
         ),
     ] = None,
+    axis_unit: Annotated[
+        str,
+        typer.Option(
+            metavar="UNIT",
+            help="Unit of the axis (nm, cm-1, um, ...) of traces whose file states none.",
+            show_default=False,
+        ),
+    ] = "",
+    modality: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="What traces are, where the file does not say: nir, ir, raman, reflectance, "
+            "optical, nmr-1h, nmr-13c or nmr.",
+            show_default=False,
+        ),
+    ] = "",
     where: WhereOption = None,
     jobs: JobsOption = 1,
     summary: SummaryOption = None,
@@ -82,6 +101,8 @@ def convert(
         "compression": compression.value,
         "samples": str(samples or ""),
         "targets": str(targets or ""),
+        "axis_unit": axis_unit,
+        "modality": modality,
         "where": where or [],
     }
     with accounted("convert", summary, **parameters) as account:
@@ -93,6 +114,8 @@ def convert(
             where=where or (),
             samples=samples,
             targets=targets,
+            axis_unit=axis_unit,
+            modality=modality,
             jobs=jobs,
             summary=account,
         )

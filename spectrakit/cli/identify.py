@@ -28,6 +28,9 @@ class Method(StrEnum):
     modified_cosine = "modified-cosine"
     neutral_loss = "neutral-loss"
     hybrid = "hybrid"
+    combined = "combined"
+    correlation = "correlation"
+    derivative = "derivative"
 
 
 class Search(StrEnum):
@@ -43,8 +46,8 @@ def identify(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP (also .gz, .bz2), a store, a folder, a glob, "
-            "@list.txt, or '-' for stdin.",
+            help="Spectra: mzML, MGF, MSP (also .gz, .bz2), IR, Raman or NIR as convert reads "
+            "them, a store, a folder, a glob, @list.txt, or '-' for stdin.",
         ),
     ],
     out: OutOrFolderOption = "-",
@@ -65,7 +68,8 @@ def identify(
     method: Annotated[
         Method,
         typer.Option(
-            help="Ranks library compounds: auto (entropy, then all evidence), or one similarity."
+            help="Ranks library compounds: auto (entropy, then all evidence), or one similarity. "
+            "Traces (IR, Raman, NIR): auto is combined, the mean of correlation and derivative."
         ),
     ] = Method.auto,
     model: Annotated[
@@ -96,7 +100,13 @@ def identify(
         ),
     ] = "",
     min_score: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Hits below this score are left out.")
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Hits below this score are left out; above 0 it replaces the limit of 'unknown' "
+            "for traces.",
+        ),
     ] = 0.0,
     min_matched_peaks: Annotated[
         int,
@@ -104,6 +114,14 @@ def identify(
             min=0, help="Hits with fewer matched peaks are left out; 0 keeps mass alone (level 5)."
         ),
     ] = 0,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOW-HIGH",
+            help="Range left out where traces are compared, such as 2280-2400 (cm-1; NIR in nm) "
+            "or 1880-1960nm; repeatable.",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Compounds kept for each spectrum.")] = 10,
     fdr: Annotated[
         float | None,
@@ -134,13 +152,14 @@ def identify(
     filled_in = ("libraries", "model", "references")
     parameters = {
         name: getattr(settings, name) for name in settings.__slots__ if name not in filled_in
-    } | {"model": model, "set": options or []}
+    } | {"model": model, "set": options or [], "exclude": exclude or []}
     with accounted("identify", summary, **parameters, fdr=fdr, where=where or []) as account:
         run(
             inputs,
             out,
             libraries=library or (),
             settings=settings,
+            exclude=exclude or (),
             model=model,
             options=options or (),
             device=device,

@@ -13,6 +13,8 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit identify sample.mgf --search analogue --fdr 0.05",
         "spectrakit identify sample.mzML -m none --method entropy",
         "spectrakit identify sample.mzML -m ours",
+        "spectrakit identify film.jdx --library polymers",
+        "spectrakit identify film.jdx --library polymers --exclude 2280-2400 --method derivative",
     ],
     "transfer": [
         "spectrakit transfer predict meal/ monday/ -o monday.tsv",
@@ -49,6 +51,7 @@ EXAMPLES: dict[str, list[str]] = {
     "library": [
         "spectrakit library add massbank MassBank_NIST.msp.gz",
         "spectrakit library add ours structures.csv --licence 'in house'",
+        "spectrakit library add polymers polymers/*.jdx",
         "spectrakit library list",
         "spectrakit library info massbank",
         "spectrakit library check massbank",
@@ -131,6 +134,38 @@ NOTES: dict[str, dict[str, str]] = {
             "probability at least 0.5). 3: other matches with fragments, analogues and "
             "structures. 5: mass only. After Schymanski et al. 2014; level 1 needs an in-house "
             "retention time and is never claimed."
+        ),
+        "TRACES": (
+            "Infrared, Raman, and NIR, reflectance and optical spectra are compared with library "
+            "spectra of their own family where a library holds any (spectrakit-library(1)); each "
+            "is counted. Both spectra are averaged into the bins of one grid (4 cm-1; 2 nm for "
+            "what is measured by wavelength, 8 cm-1 beyond 2600 nm), the finer one to the "
+            "resolution of the coarser; nm, um and cm-1 are converted, a Raman axis in nm by the "
+            "laser that the file states. Transmittance and reflectance are compared as absorbance "
+            "(-log10, not below 0.0001), which the column note says.\n\n"
+            "score is the hit quality index (HQI) times the share of the query that is compared. "
+            "correlation: the squared Pearson correlation of the values over the bins that both "
+            "cover, 0 where it is negative. derivative: the same of the first derivatives "
+            "(Savitzky-Golay, 5 bins, order 2). combined: the mean of the two. The share is the "
+            "smaller of two: of the query's bins, and of its squared derivative; below a half "
+            "nothing is said. An offset or a factor changes no score, a baseline little in "
+            "derivative and combined. Ranking by Euclidean distance of such spectra is ranking by "
+            "correlation.\n\n"
+            "A material of a score below the limit (combined 0.87, correlation 0.94, derivative "
+            "0.85) is no hit; where none reaches it "
+            "the answer is unknown: a row of rank 0 whose note names the nearest. --min-score "
+            "above 0 takes the place of the limit. A runner-up of another material within 0.02 is "
+            "noted as ambiguous. The limits are a compromise over infrared spectra of polymers and "
+            "reflectance of minerals (tests/benchmarks/trace_search.py) and no probability: "
+            "probability, q_value and level are empty, and --fdr does not concern traces. With "
+            "combined, on materials that did not choose the limit: of polymers 88 % are kept where "
+            "the library has the material (95 % of these are named right; PE, LDPE and HDPE "
+            "counted as one) and 65 % refused where it has not; of minerals, which resemble each "
+            "other, 62 % (63 % right) and 61 %.\n\n"
+            "--exclude LOW-HIGH leaves a range out of every comparison, such as carbon dioxide "
+            "(2280-2400). Constant and saturated spectra (more than 5 % of the points at the "
+            "highest value), axes without a usable unit, and spectra that share less than half of "
+            "their range with every library spectrum are dropped and counted."
         ),
         "MODELS": (
             "-m names what is learned: a bundle that was shipped, installed or distilled; none "
@@ -225,7 +260,11 @@ NOTES: dict[str, dict[str, str]] = {
         "FILES": (
             "A library is one store, libraries/NAME.h5, with its search index inside; it "
             "appears whole or not at all. Spectra without an InChIKey get one from their SMILES "
-            "or InChI; spectra without either are told apart by name."
+            "or InChI; spectra without either are told apart by name.\n\nIt may hold mass spectra "
+            "and traces (IR, Raman, NIR, reflectance, optical), each with its own index. Traces "
+            "of one material are those of one InChIKey or name (the molecule's, else the "
+            "spectrum's, the sample's, the file's). Those that cannot be compared (constant, "
+            "saturated, no usable axis unit, NMR) are dropped and counted."
         ),
     },
     "evaluate": {

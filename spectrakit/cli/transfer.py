@@ -16,6 +16,7 @@ from spectrakit.cli.shared import (
     WhereOption,
     accounted,
 )
+from spectrakit.cli.transfer_fitting import fit, plan
 
 app = verb_group("Make a calibration work on another instrument, and know when it does not.")
 
@@ -216,3 +217,7 @@ def drift(
             reason=reason,
             summary=account,
         )
+
+
+app.command()(plan)
+app.command()(fit)

@@ -98,7 +98,7 @@ def _is_store(path: Path) -> bool:
     try:
         with h5py.File(on_disk(path), "r", locking=False) as file:
             return "format" in file.attrs or "blocks" in file
-    except OSError:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
         return True
 
 
@@ -127,7 +127,7 @@ def _text_kind(head: bytes) -> str:
         return "mgf"
     if text.startswith(b"ACCESSION:") and b"\nRECORD_TITLE:" in head:
         return "massbank"
-    if b"\x00" not in head and _MSP_LINE.search(head):
+    if b"\x00" not in head and b"\nFirst X Value:" not in head and _MSP_LINE.search(head):
         return "msp"
     if text.startswith((b"{", b"[")):
         return "json"

@@ -11,15 +11,33 @@ from spectrakit.atomic import atomic_path
 from spectrakit.errors import UsageError
 from spectrakit.io.mzml_writer import write_mzml
 from spectrakit.io.text_writers import write_mgf, write_msp
+from spectrakit.io.traces import tidy_writer as tidy
+from spectrakit.io.traces.jcamp import writer as jcamp
 from spectrakit.log import say
 from spectrakit.spectrum import Spectrum
 
-KEPT_COLUMNS = {".mgf": {"annotation", "charge"}, ".msp": {"annotation"}}  # others: mzML, stores
-WRITERS = {".mzml": write_mzml, ".mgf": write_mgf, ".msp": write_msp}
+NO_COLUMNS: set[str] = set()
+KEPT_COLUMNS = {  # others, mzML and stores, keep all
+    ".mgf": {"annotation", "charge"},
+    ".msp": {"annotation"},
+    ".jdx": NO_COLUMNS,
+    ".dx": NO_COLUMNS,
+    ".csv": NO_COLUMNS,
+}
+WRITERS = {
+    ".mzml": write_mzml,
+    ".mgf": write_mgf,
+    ".msp": write_msp,
+    ".jdx": jcamp.write_jcamp,
+    ".dx": jcamp.write_jcamp,
+    ".csv": tidy.write_tidy,
+}
+_REFUSALS = {".jdx": jcamp.why_not, ".dx": jcamp.why_not, ".csv": tidy.why_not}
+_TRACE = "a trace, which has no peak list"
 
 
 def export_suffix(path: Path) -> str:
-    """Return ``.mzml``, ``.mgf`` or ``.msp`` for a name that ends so (or so and ``.gz``).
+    """Return the suffix of a name that says its format (``.mzml``, or ``.jdx`` before ``.gz``).
 
     Raises:
         UsageError: another suffix.
@@ -28,24 +46,31 @@ def export_suffix(path: Path) -> str:
     if suffix not in WRITERS:
         raise UsageError(
             f"{path}: '{suffix or path.name}' says no format to write.",
-            hint="End --out in .h5 (a store), .mzML, .mgf or .msp (also with .gz), or give a "
-            "folder with a / at its end.",
+            hint="End --out in .h5 (a store), .mzML, .mgf, .msp, .jdx or .csv (also with .gz), or "
+            "give a folder with a / at its end.",
         )
     return suffix
 
 
+def why_not(spectrum: Spectrum, kind: str) -> str:
+    """Return why a format (``mgf``, ``jdx``, ...) cannot hold a spectrum; empty when it can."""
+    if f".{kind}" in _REFUSALS:
+        return _REFUSALS[f".{kind}"](spectrum)
+    return _TRACE if spectrum.is_trace else ""
+
+
 def write_spectra(path: Path, spectra: Iterable[Spectrum], kind: str = "") -> int:
-    """Write mass spectra to ``path`` and return how many; nothing appears before all are written.
+    """Write spectra to ``path`` and return how many; nothing appears before all are written.
 
     Equal spectra give equal bytes, compressed or not.
 
     Args:
-        path: ends in ``.mzML``, ``.mgf`` or ``.msp``, with or without ``.gz``.
-        spectra: peaks, not traces.
-        kind: ``mzml``, ``mgf`` or ``msp`` where the name does not say it.
+        path: ends in a suffix of ``WRITERS``, with or without ``.gz``.
+        spectra: those for which ``why_not`` is empty.
+        kind: the suffix without its dot, where the name does not say it.
 
     Raises:
-        UsageError: another suffix.
+        UsageError: another suffix, or spectra that do not go into one file of this format.
         InputError: the file cannot be written.
     """
     suffix = f".{kind}" if kind else export_suffix(path)

@@ -58,7 +58,7 @@ def control_chart(points: Sequence[DriftPoint], limits: ControlLimits) -> "Canva
     reach = 1.15 * reach or 1.0
     axes.set_ylim(limits.centre - reach, limits.centre + reach)
     _days(axes, points)
-    axes.set_ylabel(quantity(f"Error of {label(limits.property, 14)}", limits.unit))
+    axes.set_ylabel(quantity(f"Error of {limits.property}", limits.unit))
     key(axes)
     return drawing
 
@@ -107,7 +107,8 @@ def _beside_line(axes: "Axes", at: float, words: str, colour: str) -> None:
 def _days(axes: "Axes", points: Sequence[DriftPoint]) -> None:
     """Name some of the measurements below the chart, the first and the last among them."""
     n = len(points)
-    shown = sorted({round(k * (n - 1) / max(1, _TICKS - 1)) for k in range(min(n, _TICKS))})
+    ticks = min(n, _TICKS if max(len(moment(point)) for point in points) < 9 else _TICKS - 1)
+    shown = sorted({round(k * (n - 1) / max(1, ticks - 1)) for k in range(ticks)})
     axes.set_xticks(shown, [label(moment(points[k]), 11) for k in shown])
     axes.set_xlim(-0.04 * n - 0.4, 1.04 * n - 0.6)
     axes.set_xlabel("Measurements, oldest first")

@@ -40,19 +40,20 @@ def forest(result: PropertyResult) -> "Canvas | None":
     height = 0.95 + 0.3 * len(rows)
     drawing, axes = canvas(height=max(height, 1.7), left=max(0.72, 0.42 + 0.078 * longest))
     test = on_test(result)
-    error = "RMSEP" if test else "RMSE, left out,"
+    error = "RMSEP" if test else "RMSE (left out)"
     for colour in (SOFT, INK, BLUE):
         same = [(k, row) for k, row in enumerate(rows) if _colour(row, result) == colour]
-        left_out = [(k, row.cv_rmse, row.cv_low, row.cv_high) for k, row in same]
+        below = 0.2 if test else 0.0
+        left_out = [(k + below, row.cv_rmse, row.cv_low, row.cv_high) for k, row in same]
         if test:
             tested = [(k - 0.11, row.rmsep, row.rmsep_low, row.rmsep_high) for k, row in same]
-            _bars(axes, [(k + 0.31, *rest) for k, *rest in left_out], FAINT, "s", False)
+            _bars(axes, left_out, FAINT, "s", False)
             _bars(axes, tested, colour, "o", True)
         else:
             _bars(axes, left_out, colour, "s", False)
         if colour == BLUE:
             for k, _ in same:
-                axes.axhspan(k - 0.45, k + 0.55, color=BLUE, alpha=0.09, linewidth=0)
+                axes.axhspan(k - 0.45, k + 0.5, color=BLUE, alpha=0.09, linewidth=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [label(row.method, 24) for row in rows])
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -60,13 +61,13 @@ def forest(result: PropertyResult) -> "Canvas | None":
             tick.set_fontweight("bold")
             tick.set_color(BLUE)
         elif is_reference(row):
-            tick.set_style("italic")
+            tick.set_fontstyle("italic")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.6)
     axes.set_axisbelow(True)
     _span(axes, rows, test)
-    axes.set_xlabel(quantity(f"{error} of {label(result.name, 16)}", result.unit, 44))
+    axes.set_xlabel(quantity(f"{error} of {result.name}", result.unit, 44), x=1.0, ha="right")
     if test:
         _bars(axes, [], SOFT, "o", True, "Test samples")
         _bars(axes, [], FAINT, "s", False, "Standards left out")
@@ -107,7 +108,7 @@ def curve(result: LearningCurve) -> "Canvas | None":
         )  # fmt: skip
     axes.set_xticks(n if len(n) <= 10 else n[:: -(-len(n) // 10)])
     axes.set_xlabel("Standards measured on the new instrument")
-    axes.set_ylabel(quantity(f"Expected RMSEP of {label(result.property, 14)}", result.unit))
+    axes.set_ylabel(quantity(f"Expected RMSEP of {result.property}", result.unit))
     key(axes)
     return drawing
 

@@ -144,8 +144,9 @@ def overlay(
     drawing, axes = canvas()
     for _, spectra, colour, _ in layers:
         lines(axes, spectra, colour)
+    rows = complete(*(spectra for _, spectra, _, _ in layers))
     for words, spectra, colour, style in layers:
-        mean_line(axes, spectra, colour, style, words)
+        mean_line(axes, spectra, colour, style, words, rows)
     name_axes(axes, layers[0][1], value_unit, modality)
     key(axes)
     return drawing
@@ -169,8 +170,9 @@ def differences(
     axes.axhline(0.0, color=SOFT, linewidth=0.8)
     for _, spectra, colour, _ in shown:
         lines(axes, spectra, colour)
+    rows = complete(*(spectra for _, spectra, _, _ in shown))
     for words, spectra, colour, style in shown:
-        mean_line(axes, spectra, colour, style, f"Target minus source, {words}")
+        mean_line(axes, spectra, colour, style, f"Target minus source, {words}", rows)
     name_axes(axes, source, value_unit, modality)
     key(axes)
     return drawing
@@ -212,14 +214,32 @@ def lines(
         axes.plot(x, y, color=colour, alpha=alpha, linewidth=0.7, label=None if k else name)
 
 
-def mean_line(axes: "Axes", spectra: Spectra, colour: str, style: str, name: str) -> None:
-    """Draw the mean of the spectra, gaps where no spectrum has a number."""
-    there = np.isfinite(spectra.values)
-    total = np.where(there, spectra.values, 0.0).sum(axis=0)
-    n = there.sum(axis=0)
-    mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
+def mean_line(
+    axes: "Axes", spectra: Spectra, colour: str, style: str, name: str, rows: NDArray[np.bool_]
+) -> None:
+    """Draw the mean of some of the spectra, of all complete ones if ``rows`` fits others."""
+    if len(rows) != len(spectra.values):
+        rows = complete(spectra)
+    values = spectra.values[rows]
+    mean = values.mean(axis=0) if len(values) else np.full(len(spectra.axis), np.nan)
     x, y = thinned(spectra.axis, mean)
     axes.plot(x, y, color=colour, linestyle=style, linewidth=1.6, label=label(name, 34))
+
+
+def complete(*sets: Spectra | None) -> NDArray[np.bool_]:
+    """Return (n,) which rows have, in every set, all channels that any row of the set has.
+
+    A mean over rows with gaps would step where a row comes or goes. Sets with another number
+    of rows than the first are left out.
+    """
+    first = sets[0]
+    n = 0 if first is None else len(first.values)
+    whole = np.ones(n, dtype=np.bool_)
+    for one in sets:
+        if one is not None and len(one.values) == n:
+            there = np.isfinite(one.values)
+            whole &= there[:, there.any(axis=0)].all(axis=1) & there.any(axis=1)
+    return whole
 
 
 def extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -41,7 +41,7 @@ def predicted(result: PropertyResult) -> "Canvas | None":
         color=SOFT, fontsize=8.5,
     )  # fmt: skip
     axes.set_xlabel(quantity(f"Reference {result.name}", result.unit))
-    axes.set_ylabel(quantity(f"Predicted {result.name}", result.unit, 30))
+    axes.set_ylabel(quantity(f"Predicted {result.name}", result.unit))
     key(axes)
     return drawing
 
@@ -73,7 +73,7 @@ def residuals(result: PropertyResult) -> "Canvas | None":
 def scores(points: FloatArray, chosen: NDArray[np.int64]) -> "Canvas":
     """Draw the samples in the plane of two principal components, the chosen ones numbered."""
     drawing, axes = canvas()
-    there = np.isfinite(points).all(axis=1)
+    there = np.isfinite(points.sum(axis=1))
     others = np.setdiff1d(np.flatnonzero(there), chosen)
     picked = [(k + 1, int(row)) for k, row in enumerate(chosen) if there[row]]
     _marks(
@@ -128,7 +128,7 @@ def _marks(
     if not len(x):
         return
     axes.plot(
-        x, y, linestyle="none", marker=mark, markersize=size, label=words, color=colour,
+        x, y, linestyle="none", marker=mark, markersize=size if len(x) < 150 else 0.7 * size, label=words, color=colour,
         markerfacecolor=colour if filled else "white", zorder=3,
         markeredgecolor="white" if filled else colour, markeredgewidth=0.4 if filled else 1.0,
     )  # fmt: skip

@@ -22,7 +22,7 @@ INK, SOFT, FAINT = "#1c2126", "#59636e", "#b4bdc6"
 WIDTH, HEIGHT = 4.4, 3.2  # inches: text stays readable at 360 pixels
 _TOP, _BOTTOM, _LEFT, _RIGHT = 0.4, 0.52, 0.75, 0.24  # inches around the plot
 _KEY_MARK, _KEY_LETTER, _KEY_LINE = 0.38, 0.077, 0.19  # inches that a key needs
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same layout everywhere
     "font.size": 9.5,
@@ -119,9 +119,10 @@ def label(text: object, most: int = 26) -> str:
     return plain(text, most)
 
 
-def quantity(what: str, unit: str, most: int = 34) -> str:
-    """Return an axis title: quantity / unit."""
-    return f"{label(what, most)} / {label(unit, 20)}" if unit else label(what, most)
+def quantity(what: str, unit: str, most: int = 38) -> str:
+    """Return an axis title, quantity / unit, of at most ``most`` characters."""
+    written = label(unit, 18)
+    return f"{label(what, most - 3 - len(written))} / {written}" if unit else label(what, most)
 
 
 def as_svg(drawing: "Canvas") -> bytes:
@@ -156,5 +157,6 @@ def tiled_png(drawings: "Sequence[Canvas]", *, across: int = 3, dpi: int = 200) 
             left += tile.shape[1]
         top += height
     buffer = BytesIO()
-    imsave(buffer, sheet, format="png", dpi=dpi, metadata={"Software": None})
+    nothing: Any = {"Software": None}
+    imsave(buffer, sheet, format="png", dpi=dpi, metadata=nothing)
     return buffer.getvalue()

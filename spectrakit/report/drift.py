@@ -57,7 +57,8 @@ def _summary(result: DriftResult) -> Html:
     when = None
     if days:
         n = count(len(_measured(result)), "measurement")
-        when = el("p", f"{n} of control samples, ", name(days[0]), " to ", name(days[-1]), ".")
+        until = [" to ", name(days[-1])] if len(days) > 1 else []
+        when = el("p", f"{n} of control samples, ", name(days[0]), *until, ".")
     return section(
         "summary",
         "Summary",

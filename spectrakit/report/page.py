@@ -125,7 +125,7 @@ def section(identity: str, title: Content, *content: Content, level: int = 2) ->
     return el("section", el(f"h{level}", title), *content, id=identity)
 
 
-def box(kind: str, title: str, *content: Content) -> Html:
+def box(kind: str, title: Content, *content: Content) -> Html:
     """Return a framed note: ``kind`` is "warning", "good" or "note"."""
     role = "alert" if kind == "warning" else None
     return el("div", el("p", el("strong", title)), *content, class_=f"box {kind}", role=role)

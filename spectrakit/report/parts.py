@@ -34,7 +34,11 @@ def gate_box(gates: Sequence[Gate]) -> Html:
     if forced:
         return box(
             "warning",
-            "Do not rely on these predictions: a gate refused this transfer, and --force went on.",
+            join(
+                "Do not rely on these predictions: a gate refused this transfer, and ",
+                el("code", "--force"),
+                " went on.",
+            ),
             bullets([join(name(gate.name), ": ", gate.says) for gate in [*forced, *refused]]),
         )
     if refused:

@@ -47,9 +47,10 @@ def _summary(result: PlanResult) -> Html:
     return section(
         "summary",
         "Summary",
-        el("p", f"Measure these {count(n, 'sample')} on the new instrument, in this order: ",
-           f"{result.method} chose them from the {count(all_, 'sample')} of ",
-           name(result.source), ". Stopping early keeps the best of them."),
+        el("p", "Measure this sample" if n == 1 else f"Measure these {n} samples",
+           " on the new instrument, first choice first. ", result.method,
+           f" chose {'it' if n == 1 else 'them'} from the {count(all_, 'sample')} of ",
+           name(result.source), "."),
         box("note", "How many are worth it", bullets(says)) if says else None,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from spectrakit.report.page import (
     write_page,
 )
 from spectrakit.report.parts import about_section, gate_box, gate_section, id_list, score_figure
-from spectrakit.report.text import count, listing, number, percent, sentence, with_unit
+from spectrakit.report.text import count, listing, number, percent, plain, sentence, with_unit
 from spectrakit.transfer.result import PropertyResult, Spectra, TransferResult
 
 
@@ -42,7 +42,7 @@ def write_transfer_report(result: TransferResult, path: Path, title: str) -> Non
         for k, one in enumerate(result.properties, start=1):
             identity = f"property-{k}"
             drawn = property.section(one, result.curves, identity, result.target)
-            parts.append((identity, one.name, drawn))
+            parts.append((identity, plain(one.name, 50), drawn))
         parts.append(("gates", "Gates", gate_section(result.gates)))
         parts.append(("about", "Parameters and versions", about_section(result.about)))
     lead = join("Calibration transfer from ", name(result.source), " to ", name(result.target))
@@ -99,7 +99,11 @@ def _overview(result: TransferResult) -> Html:
             number(None if row is None else row.bias, at),
             join(
                 "–" if half is None else with_unit(f"± {number(half, at)}", one.unit),
-                el("span", f"at {percent(one.interval.level)}", class_="small"),
+                el(
+                    "span",
+                    "none, see below" if half is None else f"at {percent(one.interval.level)}",
+                    class_="small",
+                ),
             ),
             "–" if one.sel is None else with_unit(number(one.sel, at), one.unit),
             _iso(one),

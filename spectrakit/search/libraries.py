@@ -13,7 +13,7 @@ from spectrakit.accounting import InputAccount
 from spectrakit.config import data_folder
 from spectrakit.errors import InputError, UsageError, did_you_mean
 from spectrakit.io import read_spectra, sniff
-from spectrakit.search.library import INDEX_NAME, LibraryBuilder, SpectralLibrary
+from spectrakit.search.library import INDEX_NAME, TRACE_INDEX, LibraryBuilder, SpectralLibrary
 from spectrakit.search.structure_sources import BUILT_IN, load_structures
 from spectrakit.search.structures import STRUCTURE_INDEX, StructureTable
 from spectrakit.store import Store
@@ -74,15 +74,17 @@ def library_path(name: str) -> Path:
 
 
 def kind_of(path: Path) -> str:
-    """Return ``spectra`` or ``structures`` for an installed library.
+    """Return ``spectra``, ``traces``, ``spectra and traces`` or ``structures``.
 
     Raises:
         InputError: the store carries no search index.
     """
     with Store(path) as store:
-        for kind, index in (("spectra", INDEX_NAME), ("structures", STRUCTURE_INDEX)):
-            if store.index_attrs(index):
-                return kind
+        if store.index_attrs(STRUCTURE_INDEX):
+            return "structures"
+        indices = (("spectra", INDEX_NAME), ("traces", TRACE_INDEX))
+        if kinds := [kind for kind, index in indices if store.index_attrs(index)]:
+            return " and ".join(kinds)
     raise InputError(
         f"{path}: holds no search index.",
         hint="Build it with `spectrakit library add NAME FILE`.",
@@ -119,6 +121,9 @@ def open_spectral(word: str) -> Opened:
     account = InputAccount(str(path))
     builder = LibraryBuilder(name)
     for spectrum in read_spectra(path, account):
+        if spectrum.is_trace:
+            account.drop("not a mass spectrum")
+            continue
         builder.add(spectrum)
         account.keep()
     if not account.kept:
@@ -129,15 +134,6 @@ def open_spectral(word: str) -> Opened:
 
 def _no_spectra(word: str) -> UsageError:
     return UsageError(f"library '{word}' holds structures, not spectra.", hint="Use --structures.")
-
-
-def spectral_words(asked: list[str]) -> list[str]:
-    """Return the libraries meant: those asked for, or every installed spectral one."""
-    if [word.lower() for word in asked] == [NONE]:
-        return []
-    if asked:
-        return [word for word in asked if word.lower() != NONE]
-    return [name for name, path in installed().items() if kind_of(path) == "spectra"]
 
 
 def open_structures(word: str) -> Opened | None:

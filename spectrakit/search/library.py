@@ -23,6 +23,7 @@ from spectrakit.search.structures import TextColumn
 from spectrakit.spectrum import Molecule, Spectrum
 
 INDEX_NAME = "spectra"  # name of the arrays in the store's /index
+TRACE_INDEX = "traces"  # and of those of a library's traces
 MOLECULE_TEXTS = ("name", "inchikey", "smiles", "formula")
 
 _INCHIKEY = re.compile(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?")

@@ -64,7 +64,7 @@ def embed_library(
     place = np.empty(len(index), np.int64)
     place[index.store_row] = np.arange(len(index))
     vectors: Held | None = None
-    spectra, done = iter(store), 0
+    spectra, done = (one for one in store if not one.is_trace), 0
     while batch := list(islice(spectra, _BATCH)):
         rows = place[done : done + len(batch)]
         known = index.spectra.precursor_mz[rows].tolist()

@@ -5,7 +5,7 @@ that follow; in electron-ionisation data the survey scans are the spectra to sea
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,6 +80,7 @@ def searchable(
     *,
     survey_scans: bool,
     needs_precursor: bool,
+    aside: Callable[[int, Spectrum], bool] | None = None,
 ) -> Iterator[Query]:
     """Yield the spectra of one file that can be searched; count the others with the reason.
 
@@ -89,9 +90,12 @@ def searchable(
         centroid: counts the profile spectra it turns into centroids.
         survey_scans: search MS1 scans too (electron ionisation).
         needs_precursor: drop spectra without a precursor m/z, which nothing can answer.
+        aside: given each spectrum with its number; one that it takes (True) is its own to count.
     """
     surveys: dict[int, Spectrum] = {}  # the last of each polarity: instruments switch
     for number, spectrum in enumerate(spectra):
+        if aside is not None and aside(number, spectrum):
+            continue
         is_survey = spectrum.ms_level == 1
         if is_survey and spectrum.modality is Modality.MSMS:
             surveys[spectrum.polarity] = spectrum

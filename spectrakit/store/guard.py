@@ -119,7 +119,8 @@ class SafeFile:
     def object(self, path: str) -> Any:
         """Return the object at an absolute path, or None; every link on the way must be hard."""
         if path == "/":
-            return self.file["/"]
+            with self.reading(path):
+                return self.file["/"]
         if path not in self._objects:
             above, _, name = path.rpartition("/")
             group = self.object(above or "/")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -212,6 +212,9 @@ class TargetTable:
         column = self._properties.setdefault(name, len(self._properties))
         cell = (float(value), float(sd))
         old = self._cells.setdefault((row, column), cell)
+        if old[0] == cell[0] and (isnan(old[1]) or isnan(cell[1])):  # one knows the error
+            cell = self._cells[row, column] = (cell[0], old[1] if isnan(cell[1]) else cell[1])
+            return
         if repr(old) != repr(cell):
             raise UsageError(
                 f"sample '{sample}' has two values of '{name}': {old[0]:g} and {cell[0]:g}.",

@@ -18,12 +18,15 @@ _CHANNELS_PER_WINDOW = 12
 
 
 def snv(values: FloatArray) -> FloatArray:
-    """Return spectra (..., p) with mean 0 and standard deviation 1; constant ones become 0.
+    """Return spectra (..., p) with mean 0 and standard deviation (n - 1) 1; constant ones are NaN.
+
+    The same as ``preprocess.traces.snv``, which a bundle's graph computes, for stacks of any shape.
 
     Source: Barnes 1989, Appl. Spectrosc. 43, 772.
     """
-    spread = values.std(axis=-1, keepdims=True)
-    return (values - values.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    spread = values.std(axis=-1, keepdims=True, ddof=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (values - values.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, np.nan)
 
 
 def _as_is(values: FloatArray) -> FloatArray:

@@ -6,9 +6,9 @@ maps included, did not see them: an error of what was fitted on the same standar
 and weights made of such errors are worse than none (recipe R, point 6).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ LATENT_RIDGES = (0.01, 0.1, 1.0)
 PIECEWISE = ((0, 0.03), (1, 0.03), (1, 0.3), (3, 0.1), (3, 1.0), (8, 0.3), (8, 3.0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # equal only to itself: members are kept by it
 class Standards:
     """Source samples, and the standards among them measured on the target too.
 
@@ -99,23 +99,22 @@ class Member:
     predict: Callable[[FloatArray], FloatArray]
 
 
-def members(
-    data: Standards,
-    seed: int,
-    preprocessings: Sequence[Preprocessing] = PREPROCESSINGS,
-) -> Iterator[Member]:
-    """Yield every member for these standards.
+@lru_cache(maxsize=FOLDS + 1)  # two averages ask for them, on all standards and on each fold
+def members(data: Standards, seed: int) -> tuple[Member, ...]:
+    """Return every member for these standards.
 
     Args:
         data: at least 2 standards of 2 groups.
         seed: of the virtual instruments.
-        preprocessings: to start from.
     """
     simulated = None
     if data.same_axis:
         simulated = virtual_instruments(data.source, np.random.default_rng(seed))
-    for preprocessing in preprocessings:
-        yield from _of_one(data, preprocessing, simulated)
+    return tuple(
+        member
+        for preprocessing in PREPROCESSINGS
+        for member in _of_one(data, preprocessing, simulated)
+    )
 
 
 def _of_one(

@@ -1,7 +1,7 @@
 """``convert``: spectra of any known format into stores, or out of them, every one accounted for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.io.streams import on_disk
-from spectrakit.io.writers import export_suffix, write_spectra
+from spectrakit.io.writers import export_suffix, why_not, write_spectra
 from spectrakit.jobs import Ledger, run_files
 from spectrakit.log import progress
 from spectrakit.spectrum import Spectrum
@@ -28,13 +28,21 @@ from spectrakit.verbs.outputs import (
     without_own_results,
 )
 from spectrakit.verbs.sheets import SampleSheet, TargetTable
+from spectrakit.verbs.stated import Stated
 
 if TYPE_CHECKING:
     from spectrakit.store import StoreWriter
 
 STORE = "h5"
-SUFFIXES = {"h5": ".h5", "mzml": ".mzML", "mgf": ".mgf", "msp": ".msp"}
-_TRACE = "a trace, which has no peak list"
+SUFFIXES = {
+    "h5": ".h5",
+    "mzml": ".mzML",
+    "mgf": ".mgf",
+    "msp": ".msp",
+    "jdx": ".jdx",
+    "dx": ".dx",
+    "csv": ".csv",
+}
 _NOT_KEPT = "a field that a store cannot hold"
 _EVERY = 256  # spectra between two looks at the progress bar
 
@@ -43,18 +51,19 @@ _EVERY = 256  # spectra between two looks at the progress bar
 class Conversion:
     """What is to be done with each file; the same for all of them."""
 
-    kind: str  # h5, mzml, mgf or msp
+    kind: str  # of SUFFIXES
     compression: str = "gzip"
     where: tuple[Condition, ...] = ()
     samples: SampleSheet | None = None
     targets: TargetTable | None = None
+    stated: Stated = field(default_factory=Stated)
 
     def history(self) -> dict[str, Any]:
         """Return the record that goes into a store: what was done, no time, no path."""
         record: dict[str, Any] = {"command": "convert", "version": __version__}
         if self.where:
             record["where"] = [f"{c.column}={c.value}" for c in self.where]
-        return record
+        return record | self.stated.as_json()
 
 
 def convert(
@@ -66,6 +75,8 @@ def convert(
     where: Sequence[str] = (),
     samples: Path | None = None,
     targets: Path | None = None,
+    axis_unit: str = "",
+    modality: str = "",
     jobs: int = 1,
     summary: Summary,
 ) -> None:
@@ -75,12 +86,14 @@ def convert(
         inputs: files, folders, globs, ``@list.txt`` or ``-``.
         out: a file for all inputs together, or a folder (one that is there, or text that ends
             in a slash) for one file per input.
-        output_format: ``h5``, ``mzml``, ``mgf`` or ``msp``; else the suffix of ``out`` says it,
+        output_format: one of ``SUFFIXES``; else the suffix of ``out`` says it,
             and a folder gets stores.
         compression: ``gzip`` or ``none``, of stores.
         where: ``COLUMN=VALUE`` that a spectrum must have to be converted.
         samples: sheet with the sample of each file.
         targets: table with the properties of each sample.
+        axis_unit: unit of the axes of traces whose file states none.
+        modality: what traces are, whatever the files let us guess.
         jobs: files worked on at the same time (folders only).
         summary: filled with accounts, outputs and errors.
 
@@ -98,6 +111,7 @@ def convert(
         where=parse_where(where),
         samples=SampleSheet.read(samples) if samples else None,
         targets=TargetTable.read(targets) if targets else None,
+        stated=Stated.parse(axis_unit, modality),
     )
     if (samples or targets) and kind != STORE:
         raise UsageError(
@@ -225,6 +239,7 @@ def _store_file(
     source = writer.add_source(str(path), account.sha256, n_bytes, account.format)
     if what.samples is not None:
         what.samples.add_to(writer, path)
+    spectra = what.stated.applied(spectra, path)
     for spectrum in _with_sample(selected(spectra, what.where, account), path, what):
         try:
             writer.add(spectrum, source=source)
@@ -251,9 +266,10 @@ def _exported(
     paths: Sequence[Path], accounts: Sequence[InputAccount], what: Conversion, advance: Any
 ) -> Iterator[Spectrum]:
     for path, account in zip(paths, accounts, strict=True):
-        for spectrum in selected(read_spectra(path, account), what.where, account):
-            if spectrum.is_trace:
-                account.drop(_TRACE)
+        spectra = what.stated.applied(read_spectra(path, account), path)
+        for spectrum in selected(spectra, what.where, account):
+            if reason := why_not(spectrum, what.kind):
+                account.drop(reason)
                 continue
             yield spectrum
             account.keep()

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from spectrakit import __version__
-from spectrakit.accounting import InputAccount, Summary
+from spectrakit.accounting import Summary
 from spectrakit.errors import InputError, MismatchError, UsageError
-from spectrakit.io import read_spectra, sniff
+from spectrakit.io import sniff
 from spectrakit.io.inputs import expand_inputs
-from spectrakit.io.select import Condition, parse_where, selected
+from spectrakit.io.select import parse_where
 from spectrakit.jobs import Done, Ledger, run_files
 from spectrakit.log import progress, say
 from spectrakit.output import open_records
 from spectrakit.search.engine import Engine, EngineSettings, open_engine
-from spectrakit.search.hits import COLUMNS, Hit, set_q_values
-from spectrakit.search.libraries import spectral_words
-from spectrakit.search.queries import Centroider, searchable
-from spectrakit.search.ranking import describe_query
+from spectrakit.search.hits import COLUMNS
+from spectrakit.search.traces.measures import Measure
+from spectrakit.search.traces.opening import divided, stamp
+from spectrakit.search.traces.search import TraceSearch, TraceSettings, open_trace_search
 from spectrakit.train.device import CPU, resolve_device
 from spectrakit.verbs.answering import (
     PROPERTY_COLUMNS,
@@ -28,8 +28,8 @@ from spectrakit.verbs.answering import (
     chosen_model,
     predict_file,
     taught_by,
-    within,
 )
+from spectrakit.verbs.identify_file import identify_file, searches_mass
 from spectrakit.verbs.outputs import (
     is_folder,
     make_folder,
@@ -40,49 +40,13 @@ from spectrakit.verbs.outputs import (
 )
 
 
-def identify_file(
-    path: Path, settings: EngineSettings, fdr: float | None, where: tuple[Condition, ...] = ()
-) -> Answers:
-    """Search the spectra of one file.
-
-    Raises:
-        InputError: the file cannot be read to its end.
-    """
-    engine = open_engine(settings)
-    account = InputAccount(str(path))
-    centroid = Centroider()
-    queries = searchable(
-        selected(read_spectra(path, account), where, account),
-        account,
-        centroid,
-        survey_scans=_is_electron_ionisation(path, engine),
-        needs_precursor=not engine.libraries,
-    )
-    rows: list[Hit] = []
-    for query, hits in engine.identify(queries):
-        for hit in hits:
-            describe_query(hit, str(path), query)
-            rows.append(hit)
-    if centroid.count:
-        account.treated["profile spectra centroided"] = centroid.count
-    set_q_values(rows)
-    return Answers(account, [hit.record() for hit in within(rows, fdr)])
-
-
-def _is_electron_ionisation(path: Path, engine: Engine) -> bool:
-    """Say whether a file of survey scans only meets a library without precursors (GC-EI)."""
-    if not any(library.has_electron_ionisation for library in engine.libraries):
-        return False
-    levels = (spectrum.ms_level for spectrum in read_spectra(path, InputAccount(str(path))))
-    return all(level <= 1 for level in levels)
-
-
 def identify(
     inputs: Sequence[str],
     out: str | Path,
     *,
     libraries: Sequence[str] = (),
     settings: EngineSettings,
+    exclude: Sequence[str] = (),
     model: str = "",
     options: Sequence[str] = (),
     device: str = "auto",
@@ -101,6 +65,7 @@ def identify(
             slash, takes one file of records for each input.
         libraries: names or paths; none: every installed library; ``none``: no library.
         settings: what decides the answers; ``libraries`` and ``model`` are filled in here.
+        exclude: ranges that are left out where traces are compared.
         model: bundle, installed name, run, or ``none``; empty: the one that ships.
         options: ``KEY=VALUE`` for the plugin that made a run.
         device: where such a plugin computes.
@@ -127,6 +92,7 @@ def identify(
     if chosen.run is None and resolve_device(device, uses_torch=False) != CPU:
         say(f"--device {device}: bundles are computed on the CPU; it is for the run of a plugin")
     columns = COLUMNS
+    traces = TraceSettings()
     if chosen.predicts and chosen.bundle is not None:
         work = partial(predict_file, bundle=chosen.bundle, where=conditions)
         columns = (*COLUMNS, *PROPERTY_COLUMNS)
@@ -142,8 +108,8 @@ def identify(
         teach = taught_by(chosen.run, options, offered, device, seed, fdr)
         work = partial(teach, where=conditions)
     else:
-        settings = _with_sources(settings, libraries, chosen, paths, summary)
-        work = partial(identify_file, settings=settings, fdr=fdr, where=conditions)
+        settings, traces = _with_sources(settings, libraries, exclude, chosen, paths, summary)
+        work = partial(identify_file, settings=settings, traces=traces, fdr=fdr, where=conditions)
     into_folder = is_folder(out)
     out = Path(out)
     if into_folder:
@@ -155,6 +121,7 @@ def identify(
             "library_digests": [a.get("digest", "") for a in summary.library],
             "model": summary.model,
             "set": list(options),
+            "traces": {"measure": traces.measure, "exclude": list(exclude)},
             **{k: v for k, v in asdict(settings).items() if k not in ("model", "references")},
         }
         _into_folder(work, paths, out, parameters, record_format, columns, jobs, summary)
@@ -189,32 +156,45 @@ def _say_left_aside(settings: EngineSettings, libraries: Sequence[str]) -> None:
 def _with_sources(
     settings: EngineSettings,
     libraries: Sequence[str],
+    exclude: Sequence[str],
     chosen: Chosen,
     paths: Sequence[Path],
     summary: Summary,
-) -> EngineSettings:
-    """Return the settings with libraries and model named; open them once before any file is read.
+) -> tuple[EngineSettings, TraceSettings]:
+    """Return the settings for mass spectra and for traces, with libraries and model named.
+
+    All are opened once before any file is read.
 
     Raises:
-        UsageError: no such library.
+        UsageError: no such library, or a range that is none.
         MismatchError: nothing to search in, or the model does not encode spectra and molecules.
     """
     folder = str(chosen.bundle.path) if chosen.bundle is not None else ""
-    words = tuple(spectral_words(list(libraries)))
-    settings = replace(
-        settings, libraries=words, model=folder, references=not libraries and not words
+    words, of_traces = divided(list(libraries))
+    traces = TraceSettings(
+        libraries=tuple(of_traces),
+        stamps=tuple(map(stamp, of_traces)),
+        min_score=settings.min_score,
+        top=settings.top,
+        exclude=tuple(exclude),
     )
-    engine = open_engine(settings)
-    summary.library = engine.about
-    if not engine.libraries and engine.structures is None and engine.known is None:
+    if settings.method in set(Measure):
+        traces = replace(traces, measure=settings.method)
+        settings = replace(settings, method=EngineSettings().method)
+    settings = replace(
+        settings, libraries=tuple(words), model=folder, references=not libraries and not words
+    )
+    engine, search = open_engine(settings), open_trace_search(traces)
+    summary.library = [*engine.about, *search.about]
+    if not searches_mass(engine) and not search.libraries:
         for path in paths:
             sniff(path)  # an input that cannot be read is the graver error
         raise MismatchError(
             "no library and no structures to search in.",
             hint="Build a library with `spectrakit library add`, or leave out --structures none.",
         )
-    _say_licences(engine)
-    return settings
+    _say_licences(engine, search)
+    return settings, traces
 
 
 def _each(
@@ -260,8 +240,8 @@ def _into_folder(
     _stop_if_nothing(summary)
 
 
-def _say_licences(engine: Engine) -> None:
-    for about in engine.about:
+def _say_licences(engine: Engine, search: TraceSearch) -> None:
+    for about in (*engine.about, *search.about):
         if about.get("licence"):
             say(f"{about['name']}: {about['licence']}")
 
@@ -272,7 +252,8 @@ def _stop_if_nothing(summary: Summary) -> None:
         return
     raise MismatchError(
         "nothing in the inputs can be searched.",
-        hint="See the counts above: MS2 spectra are read (MS1 of GC-EI data), or what -m reads.",
+        hint="See the counts above: MS2 spectra are read (MS1 of GC-EI data), traces where a "
+        "library holds their kind, or what -m reads.",
     )
 
 

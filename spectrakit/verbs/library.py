@@ -1,5 +1,6 @@
 """``library``: build, list, inspect, check and remove the libraries that ``identify`` searches."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from spectrakit.search.libraries import (
     libraries_folder,
     library_path,
 )
-from spectrakit.search.library import INDEX_NAME, LibraryBuilder, SpectralLibrary
+from spectrakit.search.library import INDEX_NAME, TRACE_INDEX, LibraryBuilder, SpectralLibrary
 from spectrakit.search.structure_sources import BUILT_IN, load_structures
 from spectrakit.search.structures import STRUCTURE_INDEX, StructureTable
+from spectrakit.search.traces.library import TraceLibrary, TraceLibraryBuilder
 from spectrakit.spectrum import Molecule
 from spectrakit.store import Store, StoreWriter
 from spectrakit.verbs.library_embeddings import (
@@ -31,6 +33,7 @@ from spectrakit.verbs.library_embeddings import (
 )
 
 STRUCTURE_SUFFIXES = {".csv", ".tsv", ".smi", ".smiles", ".sdf", ".sd"}
+_INDICES = (INDEX_NAME, TRACE_INDEX, STRUCTURE_INDEX)
 LIST_COLUMNS = ("name", "kind", "spectra", "compounds", "bytes", "licence")
 
 
@@ -93,7 +96,7 @@ def is_structure_list(path: Path) -> bool:
 def _add_spectra(
     name: str, target: Path, paths: Sequence[Path], about: dict[str, Any], summary: Summary
 ) -> None:
-    builder = LibraryBuilder(name)
+    builder, traces = LibraryBuilder(name), TraceLibraryBuilder(name)
     with StoreWriter(target, history={"command": "library add", "name": name}) as writer:
         with progress("library add", None, "spectra") as advance:
             for path in paths:
@@ -104,10 +107,12 @@ def _add_spectra(
                 )
                 for spectrum in spectra:
                     if spectrum.is_trace:
-                        account.drop("not a mass spectrum")
-                        continue
+                        if reason := traces.add(spectrum, path.stem):
+                            account.drop(reason)
+                            continue
+                    else:
+                        builder.add(spectrum)
                     writer.add(spectrum, source=source)
-                    builder.add(spectrum)
                     account.keep()
                     advance(1)
         kept = sum(account.kept for account in summary.inputs)
@@ -115,14 +120,20 @@ def _add_spectra(
             raise InputError(
                 f"{paths[0]}: no spectrum to put into a library.", hint="Check the file."
             )
-        library = builder.finish()
-        licences = {key or "not stated": n for key, n in sorted(builder.licences.items())}
-        counts = {"spectra": kept, "compounds": len(library.index.compounds)}
-        writer.add_index(
-            INDEX_NAME,
-            library.arrays(),
-            {**library.attrs(), **about, **counts, "licences": licences},
-        )
+        if kept > len(traces):
+            library = builder.finish()
+            counts = {"spectra": kept - len(traces), "compounds": len(library.index.compounds)}
+            told = {**library.attrs(), **about, **counts, "licences": _stated(builder.licences)}
+            writer.add_index(INDEX_NAME, library.arrays(), told)
+        if len(traces):
+            shelves = traces.finish()
+            counts = {"spectra": len(traces), "compounds": len(shelves.keys)}
+            told = {**shelves.attrs(), **about, **counts, "licences": _stated(traces.licences)}
+            writer.add_index(TRACE_INDEX, shelves.arrays(), told)
+
+
+def _stated(licences: Counter[str]) -> dict[str, int]:
+    return {key or "not stated": n for key, n in sorted(licences.items())}
 
 
 def _add_structures(
@@ -183,22 +194,25 @@ def info(name: str) -> dict[str, Any]:
     path = library_path(name)
     kind = kind_of(path)
     with Store(path) as store:
-        attrs = store.index_attrs(INDEX_NAME if kind == "spectra" else STRUCTURE_INDEX)
+        parts = [attrs for index in _INDICES if (attrs := store.index_attrs(index))]
+        attrs = parts[0]
         sources = {column: list(map(str, values)) for column, values in store.sources.items()}
         known: dict[str, Any] = {
             "name": name,
             "kind": kind,
-            "spectra": int(attrs.get("spectra", 0)),
-            "compounds": int(attrs.get("compounds", 0)),
+            "spectra": sum(int(part.get("spectra", 0)) for part in parts),
+            "compounds": sum(int(part.get("compounds", 0)) for part in parts),
             "bytes": path.stat().st_size,
             "licence": attrs.get("licence", ""),
             "attribution": attrs.get("attribution", ""),
-            "licences": attrs.get("licences", {}),
+            "licences": dict(sum((Counter(p.get("licences", {})) for p in parts), Counter())),
             "digest": store.digest,
             "path": str(path),
             "sources": sources,
             "embeddings": described(path, store.digest),
         }
+        if traces := store.index_attrs(TRACE_INDEX):
+            known["traces"] = {key: traces[key] for key in ("spectra", "compounds", "families")}
     if not known["licence"]:
         known["licence"] = ", ".join(known["licences"])
     return known
@@ -238,18 +252,29 @@ def check(name: str) -> dict[str, Any]:
     for problem in problems(path):
         raise InputError(problem, hint=f"Remove library '{name}' and build it again.")
     with Store(path) as store:
-        attrs = store.index_attrs(INDEX_NAME)
-        if attrs:
-            library = SpectralLibrary.from_arrays(name, store.index(INDEX_NAME), attrs)
-            rows = np.sort(np.asarray(library.index.store_row))
-            if not np.array_equal(rows, np.arange(len(store))):
+        held = list(store.blocks.values())
+        n_mass = sum(block.n for block in held if block.encoding == "ragged")
+        known: dict[str, Any] = {"name": name, "kind": kind_of(path), "spectra": len(store)}
+        attrs, traces = store.index_attrs(INDEX_NAME), store.index_attrs(TRACE_INDEX)
+        if traces:
+            shelves = TraceLibrary.from_arrays(name, store.index(TRACE_INDEX), traces)
+            if len(shelves) != len(store) - n_mass or (n_mass and not attrs):
                 raise InputError(
                     f"{path}: the index does not hold every spectrum once.",
                     hint="Build the library again.",
                 )
-            embedded = check_embeddings(path, store.digest, len(store))
-            known = {"name": name, "kind": "spectra", "spectra": len(store), "whole": True}
-            return {**known, "embeddings": embedded}
+            if not attrs:
+                return {**known, "whole": True, "embeddings": []}
+        if attrs:
+            library = SpectralLibrary.from_arrays(name, store.index(INDEX_NAME), attrs)
+            rows = np.sort(np.asarray(library.index.store_row))
+            if not np.array_equal(rows, np.arange(n_mass)):
+                raise InputError(
+                    f"{path}: the index does not hold every spectrum once.",
+                    hint="Build the library again.",
+                )
+            embedded = check_embeddings(path, store.digest, n_mass)
+            return {**known, "whole": True, "embeddings": embedded}
         attrs = store.index_attrs(STRUCTURE_INDEX)
         if attrs:
             table = StructureTable.from_arrays(store.index(STRUCTURE_INDEX), attrs, place=str(path))

@@ -8,7 +8,7 @@ from spectrakit.errors import SpectrakitError, UsageError
 from spectrakit.log import progress, say
 from spectrakit.search.embedding_file import embeddings_path, open_embeddings, write_embeddings
 from spectrakit.search.learned import LearnedScorer
-from spectrakit.search.libraries import library_path
+from spectrakit.search.libraries import kind_of, library_path
 from spectrakit.search.library import INDEX_NAME, SpectralLibrary
 from spectrakit.search.library_embeddings import embed_library
 from spectrakit.store import Store
@@ -43,7 +43,8 @@ def embed(name: str, *, model: str = "", replace: bool = False) -> Path:
         attrs = store.index_attrs(INDEX_NAME)
         if not attrs:
             raise UsageError(
-                f"library '{name}' holds structures, not spectra.", hint="Embed one of spectra."
+                f"library '{name}' holds {kind_of(path)}, no mass spectra.",
+                hint="Embed one of mass spectra.",
             )
         if not replace and _fits(target, store.digest, chosen.bundle):
             raise UsageError(

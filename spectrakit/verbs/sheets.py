@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 from spectrakit.accounting import file_sha256
 from spectrakit.errors import InputError, UsageError, did_you_mean
 from spectrakit.log import say
+from spectrakit.spectrum import ReferenceValue
 
 if TYPE_CHECKING:
     from spectrakit.store import StoreWriter
 
 _SHEET_COLUMNS = ("file", "sample", "type", "batch", "order")
+_SAMPLE_IDS = ("sample", "sample_id", "id")
+_ERROR = re.compile(r"(.+?)[ _.-](?:sd|sel)", re.IGNORECASE)
 _UNIT = re.compile(r"(.+?)\s*(?:\[(.*)\]|\((.*)\))")
 
 
-def _read_table(path: Path, first: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Return the header and the rows of a CSV or TSV file whose header has ``first``.
+def _read_table(path: Path, *keys: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the header and the rows of a CSV or TSV file whose header has one of ``keys``.
 
     Raises:
         InputError: missing, not UTF-8 text, or a row longer than the header.
-        UsageError: no column ``first``.
+        UsageError: no column is called like one of ``keys``.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -41,12 +44,12 @@ def _read_table(path: Path, first: str) -> tuple[list[str], list[dict[str, str]]
     delimiter = max(("\t", ";", ","), key=head.count)
     reader = csv.DictReader(lines, delimiter=delimiter)
     header = [name.strip() for name in reader.fieldnames or []]
-    if first not in [name.lower() for name in header]:
-        raise UsageError(
-            f"{path}: has no column '{first}'. {did_you_mean(first, header)}".rstrip(),
-            hint=f"The first line must name the columns, '{first}' among them.",
-        )
     low = [name.lower() for name in header]
+    if not set(keys) & set(low):
+        raise UsageError(
+            f"{path}: has no column '{keys[0]}'. {did_you_mean(keys[0], header)}".rstrip(),
+            hint=f"The first line must name the columns, '{keys[0]}' among them.",
+        )
     if twice := [name for name in header if low.count(name.lower()) > 1]:
         raise InputError(f"{path}: has two columns '{twice[0]}'.", hint="Rename or remove one.")
     rows: list[dict[str, str]] = []
@@ -152,35 +155,90 @@ class TargetTable:
 
     path: Path
     sha256: str
-    values: list[tuple[str, str, float, str]]  # sample, property, value, unit
+    values: list[tuple[str, str, ReferenceValue]]  # sample, property, value
 
     @classmethod
     def read(cls, path: Path) -> "TargetTable":
         """Read a CSV or TSV table with a column ``sample`` and others such as ``moisture [%]``.
 
+        The column of the ids may be called sample, sample_id or id. ``moisture_sel`` or
+        ``moisture_sd`` is the standard error of the reference values of ``moisture``.
+
         Raises:
-            InputError: it cannot be read, or a cell is no number.
-            UsageError: it has no column ``sample``.
+            InputError: it cannot be read, a cell is no number, a row has no id, or a sample has
+                two values of one property.
+            UsageError: it has no column of sample ids.
         """
-        header, rows = _read_table(path, "sample")
-        key = next(name for name in header if name.lower() == "sample")
-        values: list[tuple[str, str, float, str]] = []
+        header, rows = _read_table(path, *_SAMPLE_IDS)
+        low = [name.lower() for name in header]
+        key = header[low.index(next(name for name in _SAMPLE_IDS if name in low))]
+        columns = {name: _name_and_unit(name) for name in header if name != key and name}
+        errors = _error_columns(columns)
+        found: dict[tuple[str, str], tuple[int, ReferenceValue]] = {}
         for number, row in enumerate(rows, 2):
-            for name in header:
-                cell = row.get(name, "")
-                if name == key or cell.lower() in ("", "na", "nan", "n/a"):
+            for column, (name, unit) in columns.items():
+                if column in errors.values() or _is_absent(row.get(column, "")):
                     continue
-                value = _number(path, f"line {number}, column '{name}'", cell)
-                match = _UNIT.fullmatch(name)
-                unit = (match[2] or match[3] or "") if match else ""
-                values.append((row[key], match[1] if match else name, value, unit))
+                if not row[key]:
+                    raise InputError(
+                        f"{path}: line {number} has values and no {key}.",
+                        hint="Fill in the sample of this line, or remove it.",
+                    )
+                value = _number(path, f"line {number}, column '{column}'", row[column])
+                of = errors.get(column, "")
+                cell = row.get(of, "")
+                place = f"line {number}, column '{of}'"
+                sd = nan if _is_absent(cell) else _number(path, place, cell)
+                if sd < 0:
+                    raise InputError(
+                        f"{path}: {place}: '{cell}' is negative.",
+                        hint="A standard error is zero or more.",
+                    )
+                mine = ReferenceValue(value, unit, sd)
+                line, old = found.setdefault((row[key], name), (number, mine))
+                if old.value != value or repr(old.sd) != repr(sd):
+                    raise InputError(
+                        f"{path}: line {number}: sample '{row[key]}' has {column} {_both(mine)}, "
+                        f"and {_both(old)} in line {line}.",
+                        hint="Average them before, or give the samples different ids.",
+                    )
+        values = [(sample, name, value) for (sample, name), (_, value) in found.items()]
         return cls(path, file_sha256(path), values)
 
     def add_to(self, writer: "StoreWriter", samples: set[str]) -> None:
-        """Write the values of these samples into a store; the others are named."""
-        others = {sample for sample, *_ in self.values} - samples
-        for sample, name, value, unit in self.values:
+        """Write the values of these samples into a store; what does not match is said."""
+        listed = {sample for sample, *_ in self.values}
+        for sample, name, known in self.values:
             if sample in samples:
-                writer.add_target(sample, name, value, unit)
-        if others:
-            say(f"{self.path}: {len(others)} samples have no spectra here and are left out")
+                writer.add_target(sample, name, known.value, known.unit, known.sd)
+        for missing, words in (
+            (listed - samples, "have no spectra here and are left out"),
+            (samples - listed, "with spectra here have no row in it"),
+        ):
+            if missing:
+                shown = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
+                say(f"{self.path}: {len(missing)} samples {words}: {shown}")
+
+
+def _both(known: ReferenceValue) -> str:
+    return f"{known.value:g}" + ("" if known.sd != known.sd else f" ± {known.sd:g}")
+
+
+def _is_absent(cell: str) -> bool:
+    return cell.lower() in ("", "na", "nan", "n/a")
+
+
+def _name_and_unit(column: str) -> tuple[str, str]:
+    match = _UNIT.fullmatch(column)
+    return (match[1], match[2] or match[3] or "") if match else (column, "")
+
+
+def _error_columns(columns: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """Return {column of a property: column of its reference error}."""
+    by_name = {name.lower(): column for column, (name, _) in columns.items()}
+    found: dict[str, str] = {}
+    for column, (name, _) in columns.items():
+        match = _ERROR.fullmatch(name)
+        if match and (of := by_name.get(match[1].lower())):
+            found[of] = column
+    return found

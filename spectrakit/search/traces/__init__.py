@@ -1,0 +1,1 @@
+"""Search for traces (IR, Raman, NIR, reflectance, optical): comparable forms, index, verdict."""

@@ -1,0 +1,146 @@
+"""Partial least squares of several properties, each by itself, at every number of latent variables.
+
+Everything is in the dual form: a fit is coefficients of the rows, so that leaving rows out is a
+weight of 0 and many fits of one Gram matrix run at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+LATENT_VARIABLES = 25
+FOLDS = 10
+TOLERANCE = 0.02  # of the least error: the smallest model within it is taken
+_DEAD = 1e-13  # of the Gram matrix' trace: what is left of a direction is rounding noise
+_FITTED = 1e-11  # of the reference values' spread: nothing is left to explain
+
+
+@dataclass(frozen=True, slots=True)
+class Pls:
+    """Fits with several weightings of the same rows.
+
+    Attributes:
+        dual: (b, lv, n, k) coefficients of the centred rows: ``slope = rows.T @ dual``.
+        offset: (b, lv, k) prediction at the centre of the rows.
+    """
+
+    dual: FloatArray
+    offset: FloatArray
+
+    def predict(self, cross: FloatArray) -> FloatArray:
+        """Return (b, lv, m, k) predictions from (m, n) products with the centred rows."""
+        return cross @ self.dual + self.offset[:, :, None, :]
+
+    def slopes(self, rows: FloatArray) -> FloatArray:
+        """Return (b, lv, p, k) slopes on spectra, from the (n, p) centred rows."""
+        b, lv, n, k = self.dual.shape
+        flat = self.dual.transpose(2, 0, 1, 3).reshape(n, -1)
+        return (rows.T @ flat).reshape(-1, b, lv, k).transpose(1, 2, 0, 3)
+
+
+def fit_pls(
+    gram: FloatArray, y: FloatArray, weight: FloatArray, count: int = LATENT_VARIABLES
+) -> Pls:
+    """Fit PLS1 for each property with 1 to ``count`` latent variables.
+
+    Past the rank of the data the last model that could be fitted is repeated.
+
+    Args:
+        gram: (n, n) or (b, n, n) products of rows, centred on any fixed spectrum.
+        y: (n, k) reference values, finite (also where the weight is 0).
+        weight: (b, n) weights of the rows; 0 leaves a row out.
+        count: most latent variables.
+
+    Source: Rosipal and Trejo 2001, J. Mach. Learn. Res. 2, 97 (kernel PLS), orthonormal scores;
+    the same models as NIPALS (Wold 1983) and SIMPLS (de Jong 1993) for one property.
+    """
+    b, n = weight.shape
+    k = y.shape[1]
+    share = weight / weight.sum(axis=1, keepdims=True)
+    root = np.sqrt(weight)
+    stack = np.broadcast_to(gram, (b, n, n))
+    mean = (stack @ share[:, :, None])[:, :, 0]
+    kernel = stack - mean[:, :, None] - mean[:, None, :]
+    kernel += (mean * share).sum(axis=1)[:, None, None]
+    kernel *= root[:, :, None] * root[:, None, :]
+    y_mean = share @ y
+    left = ((y - y_mean[:, None, :]) * root[:, :, None]).transpose(0, 2, 1)  # (b, k, n)
+    floor = _DEAD * np.trace(kernel, axis1=1, axis2=2)[:, None]
+    enough = _FITTED * np.linalg.norm(left, axis=2)
+    alive = np.ones((b, k), bool)
+    scores = np.zeros((b, k, count, n))
+    steps = np.zeros((b, k, count, n))
+    found = np.zeros((b, count, k, n))
+    total = np.zeros((b, k, n))
+    for a in range(count):
+        size = np.linalg.norm(left, axis=2)
+        score = left @ kernel
+        before, walked = scores[:, :, :a], steps[:, :, :a]
+        passed = np.zeros((b, k, a))
+        for _ in range(2):  # twice: rounding errors of the first pass
+            part = (before @ score[..., None])[..., 0]
+            score = score - (part[:, :, None, :] @ before)[:, :, 0]
+            passed += part
+        norm = np.linalg.norm(score, axis=2)
+        alive &= (norm > floor * size) & (size > enough)
+        safe = np.where(alive, norm, 1.0)[..., None]
+        score = np.where(alive[..., None], score / safe, 0.0)
+        step = (left - (passed[:, :, None, :] @ walked)[:, :, 0]) / safe
+        reach = (score * left).sum(axis=2, keepdims=True)
+        scores[:, :, a] = score
+        steps[:, :, a] = np.where(alive[..., None], step, 0.0)
+        total = total + steps[:, :, a] * reach
+        left = left - score * reach
+        found[:, a] = total
+    dual = found * root[:, None, None, :]
+    dual -= dual.sum(axis=3, keepdims=True) * share[:, None, None, :]
+    dual = dual.transpose(0, 1, 3, 2)
+    offset = y_mean[:, None, :] - (mean[:, None, None, :] @ dual)[:, :, 0]
+    return Pls(dual, offset)
+
+
+def residuals_left_out(
+    gram: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    groups: Rows,
+    count: int = LATENT_VARIABLES,
+) -> FloatArray:
+    """Return (lv, n, k) predicted minus known, each row predicted without its group.
+
+    Args:
+        gram: (n, n) as for ``fit_pls``.
+        y: (n, k) reference values.
+        weight: (n,) weights; rows of weight 0 are predicted too, but never learned from.
+        groups: (n,) numbers of the cross-validation groups.
+        count: most latent variables.
+    """
+    found, where = np.unique(groups, return_inverse=True)
+    kept = weight * (where[None, :] != np.arange(len(found))[:, None])
+    kept = np.where(kept.sum(axis=1, keepdims=True) > 0, kept, weight)
+    fits = fit_pls(gram, y, kept, count)
+    residual = np.empty((count, *y.shape))
+    for group in range(len(found)):
+        rows = where == group
+        residual[:, rows] = gram[rows] @ fits.dual[group] + fits.offset[group][:, None] - y[rows]
+    return residual
+
+
+def cv_groups(n: int, seed: int, folds: int = FOLDS) -> Rows:
+    """Return (n,) numbers of random groups of equal size for cross-validation."""
+    groups = np.arange(n) % min(folds, n)
+    return np.random.default_rng(seed).permutation(groups)
+
+
+def smallest_within(mse: FloatArray, tolerance: float = TOLERANCE) -> Rows:
+    """Return (k,) the smallest model whose root mean square error is near the least.
+
+    Args:
+        mse: (lv, k) mean squared errors of cross-validation.
+        tolerance: share of the least error that is given away.
+    """
+    return np.argmax(mse <= mse.min(axis=0) * (1 + tolerance) ** 2, axis=0)

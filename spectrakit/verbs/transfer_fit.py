@@ -1,0 +1,165 @@
+"""``transfer fit``: a calibration for a new instrument out of an old one and a few standards."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spectrakit import __version__
+from spectrakit.accounting import Summary
+from spectrakit.errors import UsageError, did_you_mean
+from spectrakit.log import progress, say
+from spectrakit.transfer.fit import AUTO, fit_properties
+from spectrakit.transfer.methods import Method
+from spectrakit.transfer.problem import Problem, problem_of
+from spectrakit.transfer.registry import METHODS, method_named
+from spectrakit.transfer.result import TransferResult
+from spectrakit.transfer.standards import DESIGNS
+from spectrakit.verbs.transfer_alone import fit_source, fit_unlabelled
+from spectrakit.verbs.transfer_result import Fitting, fitting_of, paired_gates, refuse
+from spectrakit.verbs.transfer_tables import InstrumentSpectra, read_instrument
+from spectrakit.verbs.transfer_write import write_transfer
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Everything that decides a fit; kept in the record, so that it can be done again."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    properties: tuple[str, ...]
+    standards: int | tuple[str, ...] | None = None
+    method: str = AUTO
+    source_where: tuple[str, ...] = ()
+    target_where: tuple[str, ...] = ()
+    test_where: tuple[str, ...] = ()
+    preprocess: str = ""
+    source_preprocess: str = ""
+    target_preprocess: str = ""
+    coefficients: str = ""
+    design: str = "kennard-stone"
+    level: float = 0.8
+    seed: int = 0
+    name: str = ""
+    force: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "FitSettings":
+        """Return the settings that ``as_json`` gave."""
+        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        return cls(**plain)
+
+
+def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") -> TransferResult:
+    """Fit, write the transfer folder, and return what was found.
+
+    Args:
+        settings: what to do.
+        out: folder that takes the bundle, ``metrics.json``, the report and the record.
+        summary: filled with accounts and outputs.
+        reason: for the record.
+
+    Raises:
+        InputError: an input cannot be read.
+        MismatchError: the data do not allow it, or a gate refused.
+        UsageError: settings that cannot be meant.
+    """
+    from threadpoolctl import threadpool_limits
+
+    _check(settings)
+    with threadpool_limits(1):  # small matrices: threads only cost
+        found = _fit(settings, summary)
+        refuse(found.result.gates, settings.force)
+        write_transfer(found, settings.as_json(), settings.name, out, summary, reason)
+    return found.result
+
+
+def refit(parameters: Mapping[str, Any], out: Path) -> None:
+    """Do a recorded fit again, into another folder."""
+    settings = FitSettings.from_json(parameters)
+    fit(settings, out, Summary(command="transfer fit", version=__version__))
+
+
+def _check(settings: FitSettings) -> None:
+    if not settings.properties:
+        raise UsageError("no property is named.", hint="Give --property NAME.")
+    if settings.method != AUTO:
+        method_named(settings.method)
+    if settings.design not in DESIGNS:
+        near = did_you_mean(settings.design, DESIGNS)
+        raise UsageError(
+            f"--design '{settings.design}' is unknown. {near}".rstrip(),
+            hint=f"Designs: {', '.join(DESIGNS)}.",
+        )
+    if not 0 < settings.level < 1:
+        raise UsageError(
+            f"--level {settings.level:g} is not between 0 and 1.", hint="Write 0.8 for 80 %."
+        )
+    if isinstance(settings.standards, int) and settings.standards < 0:
+        raise UsageError(f"--standards {settings.standards} is negative.", hint="Give 0 or more.")
+
+
+def _chain(*parts: str) -> str:
+    return ",".join(part for part in parts if part)
+
+
+def _fit(settings: FitSettings, summary: Summary) -> Fitting:
+    alone = not settings.target
+    source = read_instrument(
+        settings.source,
+        settings.source_where,
+        "--source-where",
+        _chain(settings.source_preprocess, settings.preprocess),
+        summary,
+        settings.test_where if alone else (),
+    )
+    for name in settings.properties:
+        source.table.values_of(name)
+    if alone:
+        return fit_source(source, settings.properties, settings.level, settings.seed)
+    target = read_instrument(
+        settings.target,
+        settings.target_where,
+        "--target-where",
+        _chain(settings.target_preprocess, settings.preprocess),
+        summary,
+        settings.test_where,
+    )
+    problem = problem_of(
+        source.table,
+        target.table,
+        target.test_ids,
+        settings.standards,
+        settings.properties,
+        settings.design,
+        settings.seed,
+    )
+    say(problem.common.says)
+    if not len(problem.standards):
+        return fit_unlabelled(
+            target, problem, settings.properties, settings.level, settings.seed, settings.force
+        )
+    return _with_standards(target, problem, settings)
+
+
+def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSettings) -> Fitting:
+    data = problem.data(settings.properties[:1])
+    gates = paired_gates(problem, data)
+    refuse(gates, settings.force)
+    methods = METHODS if settings.method == AUTO else _beside(settings.method)
+    with progress("transfer", len(methods), "methods") as advance:
+        found = fit_properties(
+            problem, settings.properties, methods, settings.method, settings.level, settings.seed,
+            advance,
+        )  # fmt: skip
+    return fitting_of(target, problem, found.calibration, found.properties, (*gates, *found.gates))
+
+
+def _beside(method: str) -> tuple[Method, ...]:
+    """Return a method and those that always stand beside it."""
+    names = {method, "none", "target-only"}
+    return tuple(one for one in METHODS if one.name in names)

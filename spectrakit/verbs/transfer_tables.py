@@ -1,0 +1,156 @@
+"""Inputs of ``transfer``: files and stores read into one table for each instrument."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrakit.accounting import Summary
+from spectrakit.errors import InputError, MismatchError
+from spectrakit.io import read_spectra
+from spectrakit.io.inputs import expand_inputs
+from spectrakit.io.select import Condition, parse_where, selected
+from spectrakit.log import say
+from spectrakit.preprocess.trace_chain import parse_chain
+from spectrakit.preprocess.trace_steps import TraceStep, apply_trace_steps, fit_steps
+from spectrakit.spectrum import Spectrum
+from spectrakit.transfer.table import SpectraTable, table_of
+from spectrakit.verbs.outputs import stem_of
+
+_FLAT = 5  # channels in a row at the very top: a saturated detector
+_NEGATIVE = -0.1  # absorbance that no sample has
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentSpectra:
+    """Spectra of one instrument.
+
+    Attributes:
+        raw: as measured.
+        table: preprocessed by ``steps``.
+        steps: the chain, with what it learned.
+        test_ids: samples that are only measured on.
+    """
+
+    raw: SpectraTable
+    table: SpectraTable
+    steps: tuple[TraceStep, ...]
+    test_ids: frozenset[str]
+
+
+def read_instrument(
+    words: Sequence[str],
+    where: Sequence[str],
+    option: str,
+    chain: str,
+    summary: Summary,
+    test_where: Sequence[str] = (),
+) -> InstrumentSpectra:
+    """Return the spectra of one instrument.
+
+    Args:
+        words: files, folders, globs, ``@list.txt`` or stores.
+        where: ``COLUMN=VALUE`` that a spectrum must have.
+        option: which option ``where`` is, for errors.
+        chain: preprocessing before everything else, as text; may be empty.
+        summary: filled with an account for each input.
+        test_where: ``COLUMN=VALUE`` of the spectra that are test samples.
+
+    Raises:
+        InputError: an input cannot be read, or spectra with gaps.
+        MismatchError: nothing is selected, or spectra that do not belong together.
+        UsageError: an unknown column or step.
+    """
+    conditions = parse_where(where)
+    spectra = list(_read(words, conditions, summary))
+    place = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1} more"
+    raw = table_of(spectra, place, option)
+    steps: tuple[TraceStep, ...] = ()
+    table = raw
+    if chain:
+        steps = fit_steps(parse_chain(chain), raw.values, raw.axis)
+        values, axis = apply_trace_steps(raw.values, raw.axis, steps)
+        unit = "absorbance" if any(s.step == "absorbance" for s in steps) else raw.value_unit
+        table = replace(raw, values=values, axis=axis, value_unit=unit)
+    _check(table, place)
+    tests = parse_where(test_where)
+    held = {
+        one.sample for one in spectra if tests and all(condition.holds(one) for condition in tests)
+    }
+    if tests and not held:
+        raise MismatchError(
+            f"{place}: --test-where {' '.join(test_where)} selects no sample.",
+            hint="Look at the columns with: spectrakit store dump.",
+        )
+    return InstrumentSpectra(raw, table, steps, frozenset(held))
+
+
+def _read(
+    words: Sequence[str], conditions: tuple[Condition, ...], summary: Summary
+) -> Iterator[Spectrum]:
+    for path in expand_inputs(words):
+        account = summary.open_input(path)
+        for spectrum in selected(read_spectra(path, account), conditions, account):
+            account.keep()
+            yield spectrum if spectrum.sample else replace(spectrum, sample=stem_of(path))
+
+
+def _check(table: SpectraTable, place: str) -> None:
+    """Refuse spectra that no calibration can use, and say what looks odd.
+
+    Raises:
+        InputError: gaps, constant spectra, or a single channel.
+        MismatchError: mostly negative absorbance, or saturated spectra.
+    """
+    values = table.values
+    if values.shape[1] < 8:
+        raise InputError(
+            f"{place}: spectra of {values.shape[1]} channels are no spectra to calibrate on.",
+            hint="Check --preprocess and how the file was converted.",
+        )
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(bad):
+        where = table.axis[~np.isfinite(values[bad[0]])][0]
+        raise InputError(
+            f"{place}: the spectrum of sample '{table.samples[bad[0]]}' has no value at "
+            f"{where:g} {table.axis_unit} ({len(bad)} of {len(values)} samples have such gaps).",
+            hint="Cut the region with --preprocess 'cut(...)', or leave the samples out.",
+        )
+    flat = np.flatnonzero(np.ptp(values, axis=1) == 0)
+    if len(flat):
+        raise InputError(
+            f"{place}: the spectrum of sample '{table.samples[flat[0]]}' is constant "
+            f"({values[flat[0], 0]:g} at every channel).",
+            hint="Leave it out with --source-where or --target-where.",
+        )
+    dead = int((np.ptp(values, axis=0) == 0).sum()) if len(values) > 1 else 0
+    if dead:
+        say(f"{place}: {dead} of {values.shape[1]} channels have the same value in every spectrum")
+    if table.value_unit == "absorbance" and np.median(values) < _NEGATIVE:
+        raise MismatchError(
+            f"{place}: half of the absorbance values are below {_NEGATIVE:g} (median "
+            f"{np.median(values):.3g}).",
+            hint="Check the reference measurement, and whether these are absorbances.",
+        )
+    saturated = [k for k in range(len(values)) if _flat_top(values[k]) >= _FLAT]
+    if len(saturated) > 0.1 * len(values):
+        raise MismatchError(
+            f"{place}: {len(saturated)} of {len(values)} spectra stay at their largest value over "
+            f"{_FLAT} channels or more (first: '{table.samples[saturated[0]]}'): saturated.",
+            hint="Measure with less light or a thinner sample, or cut the region with "
+            "--preprocess 'cut(...)'.",
+        )
+    if saturated:
+        say(
+            f"{place}: {len(saturated)} spectra look saturated, "
+            f"first '{table.samples[saturated[0]]}'"
+        )
+
+
+def _flat_top(row: NDArray[Any]) -> int:
+    """Return how many channels in a row are at the very maximum."""
+    top = np.flatnonzero(row == row.max())
+    runs = np.split(top, np.flatnonzero(np.diff(top) != 1) + 1)
+    return max(len(run) for run in runs)

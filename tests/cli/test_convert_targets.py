@@ -1,0 +1,100 @@
+"""``convert --targets``: reference values with their error, joined by sample id, or one line."""
+
+import numpy as np
+import pytest
+
+from spectrakit.store import Store
+
+
+@pytest.fixture
+def spectra(tmp_path):
+    path = tmp_path / "spectra.csv"
+    lines = ["sample_id,1100,1102,1104,1106,1108"]
+    lines += [f"{name},0.1,0.2,0.3,0.4,0.5" for name in ("a", "b", "c")]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def join(cli, spectra, tmp_path):
+    def run(text):
+        table = tmp_path / "lab.csv"
+        table.write_text(text)
+        out = tmp_path / "o.h5"
+        return cli("convert", spectra, "--out", out, "--targets", table), out
+
+    return run
+
+
+@pytest.mark.parametrize("key", ["sample", "sample_id", "id", "Sample_ID"])
+@pytest.mark.parametrize(
+    "error", ["moisture_sel", "moisture sd", "Moisture SEL", "moisture_sd [%]"]
+)
+def test_a_column_gives_the_error_of_the_reference(join, key, error):
+    result, out = join(f"{key},moisture [%],{error}\na,10,0.1\nb,11,\nc,,0.3\n")
+    assert result.exit_code == 0, result.stderr
+    with Store(out) as store:
+        assert store.targets["property"].tolist() == ["moisture"]
+        assert store.targets["unit"].tolist() == ["%"]
+        np.testing.assert_array_equal(store.targets["value"].ravel(), [10, 11, np.nan])
+        np.testing.assert_array_equal(store.targets["reference_sd"].ravel(), [0.1, np.nan, np.nan])
+
+
+def test_an_error_without_its_property_is_a_property(join):
+    result, out = join("sample,oil_sd\na,0.1\nb,0.2\nc,0.3\n")
+    assert result.exit_code == 0
+    with Store(out) as store:
+        assert store.targets["property"].tolist() == ["oil_sd"]
+
+
+def test_a_sample_with_two_values_is_named_with_both(join):
+    result, out = join("sample,oil\na,3.5\nb,4\na,3.75\n")
+    assert result.exit_code == 3
+    assert "lab.csv: line 4: sample 'a' has oil 3.75, and 3.5 in line 2." in result.stderr
+    assert not out.exists()
+
+
+def test_a_sample_listed_twice_with_the_same_value_is_one(join):
+    result, _ = join("sample,oil\na,3.5\na,3.5\nb,4\nc,1\n")
+    assert result.exit_code == 0
+
+
+def test_what_does_not_match_is_counted_and_named(join):
+    result, _ = join("sample,oil\na,3.5\nz1,4\nz2,5\n")
+    assert result.exit_code == 0
+    assert "2 samples have no spectra here and are left out: z1, z2" in result.stderr
+    assert "2 samples with spectra here have no row in it: b, c" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sample,oil\na,3.5\nb,low\n", "line 3, column 'oil': 'low' is no number"),
+        ("sample,oil\na,3.5\n,4\n", "line 3 has values and no sample"),
+        ("sample,oil,oil_sel\na,3.5,x\n", "line 2, column 'oil_sel': 'x' is no number"),
+        ("sample,oil,oil_sel\na,3.5,-1\n", "line 2, column 'oil_sel': '-1' is negative"),
+    ],
+)
+def test_a_cell_that_cannot_be_meant_is_placed(join, text, words):
+    result, out = join(text)
+    assert result.exit_code == 3
+    assert words in result.stderr
+    assert not out.exists()
+
+
+def test_a_table_without_ids_is_refused(join):
+    result, _ = join("smple,oil\na,3.5\n")
+    assert result.exit_code == 2
+    assert "has no column 'sample'. Did you mean 'smple'?" in result.stderr
+
+
+def test_a_table_may_add_the_error_to_a_value_of_the_file(cli, tmp_path):
+    """The file has the value, the laboratory's table the same value and its error."""
+    path = tmp_path / "s.csv"
+    path.write_text("sample,oil,1,2,3,4,5\na,3.5,1,1,2,1,1\n")
+    (tmp_path / "lab.csv").write_text("sample,oil,oil_sel\na,3.5,0.2\n")
+    out = tmp_path / "o.h5"
+    result = cli("convert", path, "--out", out, "--targets", tmp_path / "lab.csv")
+    assert result.exit_code == 0, result.stderr
+    with Store(out) as store:
+        assert store.targets["reference_sd"].ravel().tolist() == [0.2]
