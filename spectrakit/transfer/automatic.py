@@ -20,8 +20,8 @@ FloatArray = NDArray[np.float64]
 
 PRIOR: Mapping[str, float] = {
     "average": 1.0,
-    "plain-ensemble": 0.3,
-    "target-only": 0.1,
+    "plain-ensemble": 0.6,
+    "target-only": 0.05,
 }
 SHARPNESS = 4.0
 _SHOWN = 0.005
