@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.gates import gate_model
+from spectrakit.transfer.labelfree import budgeted
 from spectrakit.transfer.result import Gate
 from spectrakit.transfer.ridge import Ridge
-from spectrakit.transfer.unpaired import robust_penalty
+from spectrakit.transfer.unpaired import ROBUST
 
 FloatArray = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def check_plausible(
     shifts: list[FloatArray] = []
     for one in PREPROCESSINGS:
         model = Ridge(one(source), known)
-        slope, offset = model.affine(robust_penalty(model))
+        slope, offset = model.affine(budgeted(model.source_mse, ROBUST))
         mean = (one(pool) @ slope + offset).mean(axis=0)
         shifts.append(np.abs(mean - known.mean(axis=0)) / spread)
     worst = np.max(shifts, axis=0)
@@ -71,8 +72,8 @@ def check_plausible(
             float(value),
             PLAUSIBLE,
             bool(value > PLAUSIBLE),
-            f"{name}: the calibration as it is puts the new spectra's mean within {value:.2f} sd of "
-            "its own samples in every preprocessing"
+            f"{name}: the calibration as it is puts the new spectra's mean within {value:.2f} sd "
+            "of its own samples in every preprocessing"
             + (
                 "."
                 if value > PLAUSIBLE
