@@ -173,9 +173,7 @@ def plan(
     preprocess: PreprocessOption = "",
     curve: Annotated[
         bool,
-        typer.Option(
-            "--curve/--no-curve", help="Also say how many are worth measuring."
-        ),
+        typer.Option("--curve/--no-curve", help="Also say how many are worth measuring."),
     ] = True,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Where ids go; '-' is stdout.")

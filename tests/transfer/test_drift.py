@@ -318,7 +318,9 @@ def test_facts_of_replicates_are_those_of_the_textbook():
     names = ["a", "a", "a", "b", "b", "c"]
     predicted = rng.normal(size=(6, 1))
     spectra = spectra_of(heights(["s1"] * 6), seed=1)
-    facts = control_facts(names, spectra, predicted, ["fat"], {"fat": np.array([0.3, -0.4])})
+    facts = control_facts(
+        names, spectra, predicted, ["fat"], {"fat": np.array([0.3, np.nan, -0.4])}
+    )
     a, b = predicted[:3, 0], predicted[3:5, 0]
     pooled = sqrt((a.var(ddof=1) * 2 + b.var(ddof=1)) / 3)
     assert facts["repeatability"]["fat"] == pytest.approx(pooled)
