@@ -167,7 +167,7 @@ def test_errors_have_one_line_and_the_right_code(cli, meal, source, tmp_path):
     raman = day(tmp_path, "r", trace(np.ones(61), "s1", modality="raman"))
     fails(4, "nothing in the inputs fits", meal, raman, "--date", "2026-01-01")
     fails(2, "has no column 'sample'", meal, good, "--date", "2026-01-01", "--targets",
-          write(tmp_path / "t.csv", "id,fat\n1,2\n"))  # fmt: skip
+          write(tmp_path / "t.csv", "tube,fat\n1,2\n"))  # fmt: skip
     fails(3, "'high' is no number", meal, good, "--date", "2026-01-01", "--targets",
           write(tmp_path / "u.csv", "sample,fat\ns1,high\n"))  # fmt: skip
     fails(3, "'fat' is in g/kg; the model answers in %", meal, good, "--date", "2026-01-01",
@@ -318,7 +318,9 @@ def test_facts_of_replicates_are_those_of_the_textbook():
     names = ["a", "a", "a", "b", "b", "c"]
     predicted = rng.normal(size=(6, 1))
     spectra = spectra_of(heights(["s1"] * 6), seed=1)
-    facts = control_facts(names, spectra, predicted, ["fat"], {"fat": np.array([0.3, -0.4])})
+    facts = control_facts(
+        names, spectra, predicted, ["fat"], {"fat": np.array([0.3, np.nan, -0.4])}
+    )
     a, b = predicted[:3, 0], predicted[3:5, 0]
     pooled = sqrt((a.var(ddof=1) * 2 + b.var(ddof=1)) / 3)
     assert facts["repeatability"]["fat"] == pytest.approx(pooled)
