@@ -58,7 +58,9 @@ class FitSettings:
         return cls(**plain)
 
 
-def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") -> TransferResult:
+def fit(
+    settings: FitSettings, out: Path, summary: Summary, reason: str = "", png: bool = False
+) -> TransferResult:
     """Fit, write the transfer folder, and return what was found.
 
     Args:
@@ -66,6 +68,7 @@ def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") ->
         out: folder that takes the bundle, ``metrics.json``, the report and the record.
         summary: filled with accounts and outputs.
         reason: for the record.
+        png: also write the main figures.
 
     Raises:
         InputError: an input cannot be read.
@@ -78,7 +81,7 @@ def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") ->
     with threadpool_limits(1):  # small matrices: threads only cost
         found = _fit(settings, summary)
         refuse(found.result.gates, settings.force)
-        write_transfer(found, settings.as_json(), settings.name, out, summary, reason)
+        write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
     return found.result
 
 

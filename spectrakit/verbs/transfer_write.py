@@ -31,7 +31,7 @@ _CONTROLS = 10  # samples that stand for standards where there are none
 
 def write_transfer(
     found: Fitting, settings: Mapping[str, Any], name: str, out: Path, summary: Summary,
-    reason: str,
+    reason: str, png: bool,
 ) -> None:  # fmt: skip
     """Write everything of one fit into a transfer folder; the version in use changes last."""
     make_folder(out)
@@ -44,6 +44,10 @@ def write_transfer(
 
     about = {**found.result.about, "parameters": dict(settings), "spectrakit": __version__}
     write_transfer_report(replace(found.result, about=about), out / REPORT, _title(found.result))
+    if png:
+        from spectrakit.report.png import write_png
+
+        summary.outputs += [str(path) for path in write_png(found.result, out)]
     folder.use(label)
     head = append(
         out,
