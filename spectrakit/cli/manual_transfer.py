@@ -34,7 +34,8 @@ TRANSFER: dict[str, str] = {
         "cca: canonical correlation of the standards' spectra, on any two axes.\n\n"
         "target-only: PLS on the labelled standards alone; always in the report.\n\n"
         "plain-ensemble: equal average of PDS and three updatings on three preprocessings.\n\n"
-        "Instruments without a common range are left with ds, jypls, cca and target-only. A "
+        "Instruments without a common range are left with average, paired-average, ds, jypls, cca "
+        "and target-only. A "
         "method that the data do not allow stays in the table with the reason."
     ),
     "INTERVALS": (
@@ -47,8 +48,8 @@ TRANSFER: dict[str, str] = {
         "fit refuses (exit 4) a wavelength axis that is off by more than 8 channels, a "
         "standard whose two spectra differ unlike those of the others (swapped or spoilt), "
         "and a transfer that predicts standards left out worse than their mean does; without "
-        "standards also pools that are unlike the source's spectra, or are of another "
-        "composition. --force goes on, and the record says so. predict holds each spectrum "
+        "standards, a target whose spectra already look like the source's, and predictions that "
+        "spread much less or more than the source's reference values. --force goes on, and the record says so. predict holds each spectrum "
         "against q and t2, whose limits are in the bundle."
     ),
     "FOLDER": (
