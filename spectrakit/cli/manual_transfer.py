@@ -49,7 +49,8 @@ TRANSFER: dict[str, str] = {
         "standard whose two spectra differ unlike those of the others (swapped or spoilt), "
         "and a transfer that predicts standards left out worse than their mean does; without "
         "standards, a target whose spectra already look like the source's, and predictions that "
-        "spread much less or more than the source's reference values. --force goes on, and the record says so. predict holds each spectrum "
+        "spread much less or more than the source's reference values. --force goes on, and the "
+        "record says so. predict holds each spectrum "
         "against q and t2, whose limits are in the bundle."
     ),
     "FOLDER": (
