@@ -55,7 +55,7 @@ def refused(done, code, *words):
 SWAPPED = NEW.but(values=NEW.values[[*range(2), 16, *range(3, 16), 2, *range(17, 40)]])
 TWO = OLD.but(
     name="", samples=OLD.samples * 2, values=np.vstack([OLD.values, NEW.values]),
-    columns={"spectrometer": ["old"] * 40 + ["new"] * 40},
+    columns={"instrument": ["old"] * 40 + ["new"] * 40, "protein [%]": PROTEIN * 2},
 )  # fmt: skip
 
 INPUTS = {
@@ -211,8 +211,8 @@ def test_constant_channels_and_axes_of_the_other_direction_are_no_errors(fit, tm
     assert "2 of 60 channels have the same value in every spectrum" in done.stderr
 
 
-NAMES = ["a\nb", "a\tb", "<script>alert(1)</script>", "../../evil", "x" * 3000, "šé漢\u202e", "=1+1",
-         '"q"', "s'q", "a,b", *(f"s{k:02d}" for k in range(10, 40))]  # fmt: skip
+NAMES = ["a\nb", "a\tb", "<script>alert(1)</script>", "../../evil", "x" * 3000, "šé漢\u202e",
+         "=1+1", '"q"', "s'q", "a,b", *(f"s{k:02d}" for k in range(10, 40))]  # fmt: skip
 
 
 def test_hostile_names_stay_text(fit, cli, tmp_path):
