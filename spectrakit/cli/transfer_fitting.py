@@ -1,5 +1,6 @@
 """``spectrakit transfer plan`` and ``fit``: before and when a new instrument is commissioned."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -56,8 +57,8 @@ def fit(
     target: TargetArgument = "",
     property: PropertyOption = [],  # noqa: B006 - Typer needs a list
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder that takes everything.")
-    ] = Path("transfer"),
+        str, typer.Option("--out", "-o", metavar="OUT", help="Folder that takes everything.")
+    ] = "transfer",
     standards: Annotated[
         str,
         typer.Option(
@@ -157,7 +158,7 @@ def standards_of(text: str) -> int | tuple[str, ...] | None:
     """
     if not text:
         return None
-    if text.lstrip("+-").isdecimal():
+    if re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         return int(text)
     if text.startswith("@"):
         try:

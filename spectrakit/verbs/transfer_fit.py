@@ -1,12 +1,13 @@
 """``transfer fit``: a calibration for a new instrument out of an old one and a few standards."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spectrakit import __version__
 from spectrakit.accounting import Summary
+from spectrakit.bundle.manifest import split_label
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.log import progress, say
 from spectrakit.transfer.fit import AUTO, fit_properties
@@ -17,6 +18,7 @@ from spectrakit.transfer.registry import METHODS, imported_methods, method_named
 from spectrakit.transfer.result import TransferResult
 from spectrakit.transfer.standards import DESIGNS
 from spectrakit.verbs.transfer_alone import fit_source, fit_unlabelled
+from spectrakit.verbs.transfer_folder import check_folder
 from spectrakit.verbs.transfer_result import Fitting, fitting_of, paired_gates, refuse
 from spectrakit.verbs.transfer_tables import InstrumentSpectra, read_instrument
 from spectrakit.verbs.transfer_write import write_transfer
@@ -59,7 +61,7 @@ class FitSettings:
 
 
 def fit(
-    settings: FitSettings, out: Path, summary: Summary, reason: str = "", png: bool = False
+    settings: FitSettings, out: str | Path, summary: Summary, reason: str = "", png: bool = False
 ) -> TransferResult:
     """Fit, write the transfer folder, and return what was found.
 
@@ -78,9 +80,11 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     _check(settings)
+    out = check_folder(out)
     with threadpool_limits(1):  # small matrices: threads only cost
         found = _fit(settings, summary)
-        refuse(found.result.gates, settings.force)
+        gates = refuse(found.result.gates, settings.force)
+        found = replace(found, result=replace(found.result, gates=gates))
         write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
     return found.result
 
@@ -94,6 +98,11 @@ def refit(parameters: Mapping[str, Any], out: Path) -> None:
 def _check(settings: FitSettings) -> None:
     if not settings.properties:
         raise UsageError("no property is named.", hint="Give --property NAME.")
+    for k, name in enumerate(settings.properties):
+        if name in settings.properties[:k]:
+            raise UsageError(f"--property '{name}' is named twice.", hint="Name each once.")
+    if settings.name:
+        split_label(f"{settings.name}@1")
     if settings.method != AUTO:
         method_named(settings.method)
     if settings.design not in DESIGNS:
@@ -125,7 +134,7 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         settings.test_where if alone else (),
     )
     for name in settings.properties:
-        source.table.values_of(name)
+        source.values_of(name)
     if alone:
         return fit_source(source, settings.properties, settings.level, settings.seed)
     target = read_instrument(
@@ -155,8 +164,7 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
 
 def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSettings) -> Fitting:
     data = problem.data(settings.properties[:1])
-    gates = paired_gates(problem, data)
-    refuse(gates, settings.force)
+    gates = refuse(paired_gates(problem, data), settings.force)
     methods = _methods(problem, settings)
     with progress("transfer", len(methods), "methods") as advance:
         found = fit_properties(

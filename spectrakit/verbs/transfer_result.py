@@ -1,7 +1,7 @@
 """A fitted transfer as what is written: calibration, gate, result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,14 +52,16 @@ class Fitting:
     result: TransferResult
 
 
-def refuse(gates: Sequence[Gate], force: bool) -> None:
-    """Refuse the transfer where a gate does, unless forced.
+def refuse(gates: Sequence[Gate], force: bool) -> tuple[Gate, ...]:
+    """Refuse the transfer where a gate does, unless forced; return the gates, which say so.
 
     Raises:
         MismatchError: a gate refused; the message is its reason.
     """
+    found: list[Gate] = []
     for gate in gates:
-        if gate.passed:
+        if gate.passed or gate.forced:
+            found.append(gate)
             continue
         if not force:
             raise MismatchError(
@@ -67,6 +69,8 @@ def refuse(gates: Sequence[Gate], force: bool) -> None:
                 hint="Look at the data; --force goes on all the same, and is recorded.",
             )
         say(f"gate '{gate.name}' refused and --force went on: {gate.says}")
+        found.append(replace(gate, forced=True))
+    return tuple(found)
 
 
 def paired_gates(problem: Problem, data: Standards) -> tuple[Gate, ...]:

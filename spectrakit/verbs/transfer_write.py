@@ -18,10 +18,11 @@ from spectrakit.io.streams import on_disk
 from spectrakit.log import say
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
 from spectrakit.transfer.control import control_facts
+from spectrakit.transfer.lock import locked
 from spectrakit.transfer.record import Entry, append, file_facts
 from spectrakit.transfer.result import PropertyResult, TransferResult
 from spectrakit.verbs.outputs import make_folder
-from spectrakit.verbs.transfer_folder import TransferFolder, outputs_of
+from spectrakit.verbs.transfer_folder import CURRENT, TransferFolder, outputs_of
 from spectrakit.verbs.transfer_result import Fitting
 
 METRICS, REPORT = "metrics.json", "report.html"
@@ -34,35 +35,37 @@ def write_transfer(
     reason: str, png: bool,
 ) -> None:  # fmt: skip
     """Write everything of one fit into a transfer folder; the version in use changes last."""
-    make_folder(out)
-    folder = TransferFolder(out)
-    label = folder.next_label(name or _slug("-".join(settings["properties"])))
-    _write_bundle(found, label, out, settings)
-    metrics = out / METRICS
-    _write_json(metrics, metrics_of(found.result, label))
     from spectrakit.report.transfer import write_transfer_report
 
+    make_folder(out)
+    folder = TransferFolder(out)
     about = {**found.result.about, "parameters": dict(settings), "spectrakit": __version__}
-    write_transfer_report(replace(found.result, about=about), out / REPORT, _title(found.result))
-    if png:
-        from spectrakit.report.png import write_png
+    metrics = out / METRICS
+    with locked(out / CURRENT):
+        label = folder.next_label(name or _slug("-".join(settings["properties"])))
+        _write_bundle(found, label, out, settings)
+        _write_json(metrics, metrics_of(found.result, label))
+        title = _title(found.result)
+        write_transfer_report(replace(found.result, about=about), out / REPORT, title)
+        if png:
+            from spectrakit.report.png import write_png
 
-        summary.outputs += [str(path) for path in write_png(found.result, out)]
-    folder.use(label)
-    head = append(
-        out,
-        Entry(
-            action="fit",
-            reason=reason,
-            parameters=dict(settings),
-            inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
-            outputs=outputs_of(out, label, (METRICS, REPORT)),
-            result={
-                "label": label,
-                "forced": [gate.name for gate in found.result.gates if not gate.passed],
-            },
-        ),
-    )
+            summary.outputs += [str(path) for path in write_png(found.result, out)]
+        folder.use(label)
+        head = append(
+            out,
+            Entry(
+                action="fit",
+                reason=reason,
+                parameters=dict(settings),
+                inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
+                outputs=outputs_of(out, label, (METRICS, REPORT)),
+                result={
+                    "label": label,
+                    "forced": [gate.name for gate in found.result.gates if not gate.passed],
+                },
+            ),
+        )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
     say(f"{out / label} is in use; head of the record: {head}")
 

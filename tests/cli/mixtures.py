@@ -44,11 +44,17 @@ class Instrument:
         with path.open("w", newline="", encoding="utf-8") as handle:
             table = csv.writer(handle)
             channels = [f"{one!r} {axis}".strip() for one in self.axis.tolist()]
-            table.writerow(["sample", "instrument", "value_unit", *self.columns, *channels])
+            own = (
+                {}
+                if "instrument" in self.columns
+                else {"instrument": [self.name] * len(self.samples)}
+            )
+            columns = {**own, **self.columns}
+            table.writerow(["sample", "value_unit", *columns, *channels])
             for k, sample in enumerate(self.samples):
-                told = [list(cells)[k] for cells in self.columns.values()]
+                told = [list(cells)[k] for cells in columns.values()]
                 values = [repr(one) for one in self.values[k].tolist()]
-                table.writerow([sample, self.name, unit, *told, *values])
+                table.writerow([sample, unit, *told, *values])
         return path
 
 
