@@ -214,8 +214,9 @@ NOTES: dict[str, dict[str, str]] = {
             "A day counts by its mean over samples: warning beyond 2, action beyond 3 standard "
             "deviations of the mean, or CUSUM (k 0.5, h 5) over the days. A mean that is off asks "
             "for a bias correction, which is given with its 95 % interval. Samples whose errors "
-            "differ among themselves by more than chance, a wavelength axis that is off, or most "
-            "spectra beyond q or t2 ask for a new transfer. The standard deviation comes from "
+            "differ among themselves by more than chance, a wavelength axis that is off by a "
+            "tenth of a channel (or by less, with a bias), or most spectra beyond q or t2 ask for "
+            "a new transfer. The standard deviation comes from "
             "replicates at the fit, and is at least 0.3 of the model's own error. The verdict "
             "does not change the answers of predict."
         ),

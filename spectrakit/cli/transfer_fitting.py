@@ -93,6 +93,14 @@ def fit(
     target_preprocess: Annotated[
         str, typer.Option(metavar="CHAIN", help="Steps for the target only, before --preprocess.")
     ] = "",
+    coefficients: Annotated[
+        str,
+        typer.Option(
+            metavar="TABLE",
+            help="Use this calibration of the source instead of fitting one: a CSV with the "
+            "columns channel (one row is 'intercept') and one for each property.",
+        ),
+    ] = "",
     design: DesignOption = "kennard-stone",
     level: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Coverage of the prediction intervals.")
@@ -128,6 +136,7 @@ def fit(
         preprocess=preprocess,
         source_preprocess=source_preprocess,
         target_preprocess=target_preprocess,
+        coefficients=coefficients,
         design=design,
         level=level,
         seed=seed,

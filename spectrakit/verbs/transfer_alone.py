@@ -10,7 +10,7 @@ from spectrakit.errors import MismatchError
 from spectrakit.transfer.affine import AffineSum
 from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.common_axis import CommonAxis
-from spectrakit.transfer.composition import check_alike, check_disjoint, check_spread
+from spectrakit.transfer.composition import check_alike, check_disjoint, check_plausible
 from spectrakit.transfer.figures import bootstrap_rmse, figures_of, iso_tests
 from spectrakit.transfer.intervals import interval_of
 from spectrakit.transfer.problem import LEAST_LABELLED, Problem
@@ -81,7 +81,7 @@ def fit_unlabelled(
     untouched, _ = ridge_average(problem.source_values[rows], known[rows])
     gates: list[Gate] = [
         check_alike(problem.source_values, pool),
-        *check_spread(calibration, pool, known[rows], list(properties)),
+        *check_plausible(problem.source_values[rows], known[rows], pool, properties),
         check_disjoint(problem.source.samples, problem.target.samples),
     ]
     judged = refuse(gates, force)

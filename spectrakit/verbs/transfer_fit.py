@@ -8,12 +8,13 @@ from typing import Any
 from spectrakit import __version__
 from spectrakit.accounting import Summary
 from spectrakit.bundle.manifest import split_label
-from spectrakit.errors import UsageError, did_you_mean
+from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.log import progress, say
 from spectrakit.transfer.fit import AUTO, fit_properties
+from spectrakit.transfer.imported import ImportedCalibration, read_coefficients
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.problem import Problem, problem_of
-from spectrakit.transfer.registry import METHODS, method_named
+from spectrakit.transfer.registry import METHODS, imported_methods, method_named
 from spectrakit.transfer.result import TransferResult
 from spectrakit.transfer.standards import DESIGNS
 from spectrakit.verbs.transfer_alone import fit_source, fit_unlabelled
@@ -163,7 +164,7 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
 def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSettings) -> Fitting:
     data = problem.data(settings.properties[:1])
     gates = refuse(paired_gates(problem, data), settings.force)
-    methods = METHODS if settings.method == AUTO else _beside(settings.method)
+    methods = _methods(problem, settings)
     with progress("transfer", len(methods), "methods") as advance:
         found = fit_properties(
             problem, settings.properties, methods, settings.method, settings.level, settings.seed,
@@ -172,7 +173,35 @@ def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSe
     return fitting_of(target, problem, found.calibration, found.properties, (*gates, *found.gates))
 
 
-def _beside(method: str) -> tuple[Method, ...]:
-    """Return a method and those that always stand beside it."""
-    names = {method, "none", "target-only"}
-    return tuple(one for one in METHODS if one.name in names)
+def _methods(problem: Problem, settings: FitSettings) -> tuple[Method, ...]:
+    """Return what to sweep: everything, or the method asked for and those always beside it.
+
+    Raises:
+        MismatchError: coefficients that do not belong to the source's axis.
+        UsageError: a method that needs source samples where only coefficients are given.
+    """
+    if not settings.coefficients:
+        names = {settings.method, "none", "target-only"}
+        return METHODS if settings.method == AUTO else tuple(m for m in METHODS if m.name in names)
+    if problem.common.source is not None or not problem.common.shared:
+        raise MismatchError(
+            "--coefficients belong to the source's axis, and the target has another one.",
+            hint="Bring the target to it with --target-preprocess 'resample(start-stop/step)'.",
+        )
+    found = read_coefficients(Path(settings.coefficients))
+    missing = [name for name in settings.properties if name not in found.properties]
+    if missing and (len(found.properties) > 1 or len(settings.properties) > 1):
+        raise MismatchError(
+            f"{settings.coefficients}: has no coefficients of '{missing[0]}'. "
+            f"{did_you_mean(missing[0], found.properties)}".rstrip(),
+            hint=f"Its columns are: {', '.join(found.properties)}.",
+        )
+    columns = [0] if missing else [found.properties.index(name) for name in settings.properties]
+    model = ImportedCalibration(found.on(problem.common.axis)[:, columns], found.intercept[columns])
+    methods = imported_methods(model)
+    if settings.method not in (AUTO, *(one.name for one in methods)):
+        raise UsageError(
+            f"--method {settings.method} needs source samples, not --coefficients.",
+            hint=f"Choose auto, {', '.join(one.name for one in methods)}.",
+        )
+    return methods

@@ -26,6 +26,7 @@ from spectrakit.verbs.transfer_folder import CURRENT, TransferFolder, outputs_of
 from spectrakit.verbs.transfer_result import Fitting
 
 METRICS, REPORT = "metrics.json", "report.html"
+_ENOUGH = 5  # test samples whose errors stand for those of new ones
 _CONTROLS = 10  # samples that stand for standards where there are none
 
 
@@ -129,10 +130,12 @@ def _control(found: Fitting, graph: TraceGraph) -> dict[str, Any]:
     place = {name: k for k, name in enumerate(found.raw.samples)}
     ids = [name for name in found.check_ids if name in place] or list(found.raw.samples[:_CONTROLS])
     spectra = found.raw.values[[place[name] for name in ids]]
-    errors = {
-        one.name: (one.standards.value - one.standards.known)[np.isfinite(one.standards.value)]
-        for one in found.result.properties
-    }
+    errors: dict[str, Any] = {}
+    for one in found.result.properties:
+        judged = one.test if one.test is not None and len(one.test.known) >= _ENOUGH else None
+        judged = judged or one.standards
+        error = judged.value - judged.known
+        errors[one.name] = error[np.isfinite(error)]
     names = [one.name for one in found.result.properties]
     return control_facts(ids, spectra, graph.expected(spectra)["value"], names, errors)
 
