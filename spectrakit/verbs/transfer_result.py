@@ -22,6 +22,7 @@ from spectrakit.verbs.transfer_tables import InstrumentSpectra
 FloatArray = NDArray[np.float64]
 _ENOUGH = 20  # target spectra that describe the instrument by themselves
 _LEAST = 6  # spectra that a gate can be made of
+_FINEST = 1e-6  # of a spectrum: no instrument repeats itself better
 _WINDOW, _RIDGE = 3, 0.1  # of the map that is shown in the report
 
 
@@ -128,4 +129,8 @@ def _gate(problem: Problem, standards: FloatArray) -> GateModel | None:
         rows = problem.pairs[problem.standards]
         back = mean_difference(problem.source_values[rows[:, 0]], standards)
         known = np.vstack([back(problem.source_values), known])
-    return gate_model(known, standards) if len(known) >= _LEAST else None
+    if len(known) < _LEAST:
+        return None
+    gate = gate_model(known, standards)
+    least = _FINEST**2 * float((gate.mean**2).sum())  # of spectra without noise it would be zero
+    return replace(gate, q_limit=max(gate.q_limit, least))
