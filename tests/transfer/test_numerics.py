@@ -213,7 +213,7 @@ def test_intervals_need_so_many_residuals(level, least):
 def test_iso_12099_by_hand():
     """Five samples; every number below was worked out on paper, t and F are from tables."""
     known = np.array([10.0, 11, 12, 13, 14])
-    predicted = known + [0.1, -0.1, 0.2, 0.0, 0.3]
+    predicted = known + np.array([0.1, -0.1, 0.2, 0.0, 0.3])
     told = figures_of(known, predicted)
     assert told.bias == pytest.approx(0.1)
     assert told.sep == pytest.approx(0.158114, abs=1e-6)  # sqrt(0.10 / 4)
