@@ -111,7 +111,7 @@ def _farthest(distance: FloatArray, n: int) -> Rows:
     if n == 1:
         return np.array([int(distance.sum(axis=1).argmin())])  # the most central one
     first, second = np.unravel_index(int(distance.argmax()), distance.shape)
-    chosen = [int(first), int(second)]
+    chosen = [int(first), int(second) if second != first else 1]  # all alike: the first ones
     while len(chosen) < n:
         nearest = distance[:, chosen].min(axis=1)
         nearest[chosen] = -1.0

@@ -93,7 +93,9 @@ def drift(
     units = {str(told["name"]): str(told.get("unit", "")) for told in bundle.manifest.properties}
     references = _references(targets, units)
     summary.model = {"name": bundle.label, "digest": bundle.digest}
-    refuse_own_input(Path(out), paths)
+    for output in (out, report):
+        if output is not None:
+            refuse_own_input(Path(output), [*paths, *([targets] if targets else [])])
     folder.refuse_output(out, report)
     found: list[Control] = []
     instruments: set[str] = set()

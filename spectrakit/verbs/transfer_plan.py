@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from spectrakit.accounting import Summary
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
+from spectrakit.io.inputs import expand_inputs
 from spectrakit.log import progress, say
 from spectrakit.output import open_records
 from spectrakit.transfer.bases import PREPROCESSINGS
@@ -16,10 +17,12 @@ from spectrakit.transfer.curve import DRAWS, learning_curves
 from spectrakit.transfer.result import LearningCurve, PlanResult, Spectra
 from spectrakit.transfer.standards import DESIGNS, scores_of
 from spectrakit.transfer.table import SpectraTable
-from spectrakit.verbs.transfer_tables import read_instrument
+from spectrakit.verbs.outputs import refuse_own_input
+from spectrakit.verbs.transfer_tables import InstrumentSpectra, read_instrument
 
 COLUMNS = ("order", "sample", "group", "leverage")
-_LEAST_BOTH = 12  # samples on both instruments from which a curve can be measured
+_NOISE = 1e-20  # of the variance of the first component
+_LEAST_BOTH = 12  # samples from which a curve can be drawn; on both instruments: measured
 
 
 def plan(
@@ -42,12 +45,13 @@ def plan(
             f"--design '{design}' is unknown. {near}".rstrip(),
             hint=f"Designs: {', '.join(DESIGNS)}.",
         )
-    table = read_instrument((source,), source_where, "--source-where", preprocess, summary).table
-    other = None
+    _check_outputs([word for word in (source, target) if word], out, report)
+    read = read_instrument((source,), source_where, "--source-where", preprocess, summary)
+    table, other = read.table, None
     if target:
         found = read_instrument((target,), target_where, "--target-where", preprocess, summary)
         other = found.table
-    known = _known(table, properties)
+    known = _known(read, properties)
     rows = np.flatnonzero(np.isfinite(known).all(axis=1))
     if standards > len(rows):
         raise MismatchError(
@@ -82,10 +86,24 @@ def plan(
     return result
 
 
-def _known(table: SpectraTable, properties: tuple[str, ...]) -> NDArray[Any]:
+def _check_outputs(inputs: list[str], out: Path, report: Path | None) -> None:
+    """Refuse an output that is an input, or both outputs in one file.
+
+    Raises:
+        UsageError: so it is.
+    """
+    paths = expand_inputs(inputs)
+    for one in (out, report):
+        if one is not None and str(one) != "-":
+            refuse_own_input(one, paths)
+    if report is not None and report.absolute() == out.absolute():
+        raise UsageError(f"{report}: is --out and --report.", hint="Give them different names.")
+
+
+def _known(read: InstrumentSpectra, properties: tuple[str, ...]) -> NDArray[Any]:
     if not properties:
-        return np.zeros((len(table), 0))
-    return np.stack([table.values_of(name) for name in properties], axis=1)
+        return np.zeros((len(read.table), 0))
+    return np.stack([read.values_of(name) for name in properties], axis=1)
 
 
 def _curves(
@@ -95,6 +113,9 @@ def _curves(
     """Return the curves; measured where enough samples are on both instruments."""
     if not properties:
         say("no --property is named: no learning curve")
+        return ()
+    if len(rows) < _LEAST_BOTH:
+        say(f"{len(rows)} samples are too few for a learning curve; it needs {_LEAST_BOTH}")
         return ()
     units = [table.units.get(name, "") for name in properties]
     values, target, used = table.values, None, rows
@@ -118,8 +139,9 @@ def _write(
     table: SpectraTable, rows: NDArray[Any], prepared: NDArray[Any], chosen: NDArray[Any], out: Path
 ) -> None:
     scores = scores_of(prepared)
-    size = np.maximum((scores**2).sum(axis=0), 1e-300)
-    lever = (scores**2 / size).sum(axis=1) + 1.0 / len(scores)
+    size = (scores**2).sum(axis=0)
+    real = size > _NOISE * size.max(initial=0.0)  # the others are rounding
+    lever = (scores[:, real] ** 2 / size[real]).sum(axis=1) + 1.0 / len(scores)
     with open_records(out, "tsv", COLUMNS) as write:
         for k, (row, place) in enumerate(zip(rows.tolist(), chosen.tolist(), strict=True), 1):
             write(

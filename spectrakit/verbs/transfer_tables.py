@@ -183,6 +183,11 @@ def _check(table: SpectraTable, place: str, scale_kept: bool) -> None:
             f"({values[flat[0], 0]:g} at every channel).",
             hint="Leave it out with --source-where or --target-where.",
         )
+    if len(values) > 1 and float(np.ptp(values, axis=0).max()) < 1 / _LARGEST:
+        raise InputError(
+            f"{place}: all {len(values)} spectra are the same: there is nothing to calibrate.",
+            hint="Check how the file was exported.",
+        )
     dead = int((np.ptp(values, axis=0) == 0).sum()) if len(values) > 1 else 0
     if dead:
         say(f"{place}: {dead} of {values.shape[1]} channels have the same value in every spectrum")

@@ -243,6 +243,9 @@ def test_hostile_names_stay_text(fit, cli, tmp_path):
 
 
 PLANS = {
+    "report is an input": (["--report", "old.csv"], 2, ["old.csv: is an input and the output"]),
+    "out is an input": (["-o", "old.csv"], 2, ["old.csv: is an input and the output"]),
+    "one file twice": (["-o", "a", "--report", "./a"], 2, ["--out and --report"]),
     "too many": (["--standards", "100"], 4, ["100", "at most 40"]),
     "one": (["--standards", "1"], 2, ["--standards"]),
     "design": (["--design", "spyx"], 2, ["Did you mean 'spxy'?"]),
@@ -263,3 +266,26 @@ def test_bad_options_of_plan(cli, tmp_path, monkeypatch, case):
     for word in words:
         assert word in done.stderr
     assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
+    assert (tmp_path / "old.csv").read_text().startswith("sample,")
+
+
+def test_a_plan_of_few_samples_has_no_curve_and_honest_leverages(cli, tmp_path):
+    """Seven samples in ten components had leverages above 1, and a curve of one test sample."""
+    seven = OLD.rows(range(7))
+    done = cli("transfer", "plan", seven.csv(tmp_path / "a.csv"), "-p", "fat", "--standards", "3")
+    assert done.exit_code == 0, done.stderr
+    assert "7 samples are too few for a learning curve; it needs 12" in done.stderr
+    assert "Warning" not in done.stderr
+    found = [line.split("\t") for line in done.stdout.splitlines()[1:]]
+    assert all(float(one[3]) <= 1 + 1e-9 for one in found)
+
+
+def test_spectra_that_are_all_the_same(cli, tmp_path):
+    """They were planned, one of them twice, and even fitted."""
+    same = OLD.but(values=np.repeat(OLD.values[:1], 40, axis=0)).csv(tmp_path / "same.csv")
+    for verb in ("plan", "fit"):
+        done = cli("transfer", verb, same, "-p", "fat", "-o", tmp_path / "out")
+        refused(done, 3, "same.csv", "all 40 spectra are the same")
+    one = told(OLD, [3.0] * 40).csv(tmp_path / "one.csv")
+    refused(cli("transfer", "plan", one, "-p", "protein"), 4, "'protein' is 3")

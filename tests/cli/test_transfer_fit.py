@@ -167,17 +167,19 @@ def test_intervals_say_why_there_are_none(fit):
             assert f"needs at least {least}" in told["reason"]
 
 
-@pytest.mark.parametrize("options", [(), ("--preprocess", "msc,sg1")])
-def test_test_samples_change_nothing_of_the_bundle(fit, options):
+@pytest.mark.parametrize(
+    ("method", "options"), [("paired-average", ()), ("slope-bias", ("--preprocess", "msc,sg1"))]
+)
+def test_test_samples_change_nothing_of_the_bundle(fit, method, options):
     old, new = pair()
-    out = fit(old, new, *TEST, "--standards", "8", *options, method="average", out="a")
+    out = fit(old, new, *TEST, "--standards", "8", *options, method=method, out="a")
     rng = np.random.default_rng(3)
     spectra = new.values.copy()
     spectra[28:] = spectra[28:][::-1] + 0.1 * rng.random((12, 60))
     labels = {**new.columns, "protein [%]": [*list(new.columns["protein [%]"])[:28], *range(12)]}
     other = fit(
         old, new.but(values=spectra, columns=labels), *TEST, "--standards", "8", *options,
-        method="average", out="b",
+        method=method, out="b",
     )  # fmt: skip
     assert graph(out) == graph(other)
     assert (
