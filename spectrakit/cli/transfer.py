@@ -176,7 +176,11 @@ def drift(
     ] = None,
     date: Annotated[
         str,
-        typer.Option(metavar="YYYY-MM-DD", help="Day of the measurements, if files do not say."),
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            help="Day of the measurements. [default: as the files say]",
+            show_default=False,
+        ),
     ] = "",
     where: WhereOption = None,
     out: OutOption = STDOUT,

@@ -1,5 +1,6 @@
 """``spectrakit transfer plan`` and ``fit``: before and when a new instrument is commissioned."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -56,8 +57,8 @@ def fit(
     target: TargetArgument = "",
     property: PropertyOption = [],  # noqa: B006 - Typer needs a list
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder that takes everything.")
-    ] = Path("transfer"),
+        str, typer.Option("--out", "-o", metavar="OUT", help="Folder that takes everything.")
+    ] = "transfer",
     standards: Annotated[
         str,
         typer.Option(
@@ -92,6 +93,14 @@ def fit(
     target_preprocess: Annotated[
         str, typer.Option(metavar="CHAIN", help="Steps for the target only, before --preprocess.")
     ] = "",
+    coefficients: Annotated[
+        str,
+        typer.Option(
+            metavar="TABLE",
+            help="Use this calibration of the source instead of fitting one: a CSV with the "
+            "columns channel (one row is 'intercept') and one for each property.",
+        ),
+    ] = "",
     design: DesignOption = "kennard-stone",
     level: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Coverage of the prediction intervals.")
@@ -101,6 +110,9 @@ def fit(
     ] = "",
     force: Annotated[
         bool, typer.Option("--force", help="Go on where a gate refuses; the record says so.")
+    ] = False,
+    png: Annotated[
+        bool, typer.Option("--png", help="Also write the main figures as PNG, for slides.")
     ] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     seed: SeedOption = 0,
@@ -127,6 +139,7 @@ def fit(
         preprocess=preprocess,
         source_preprocess=source_preprocess,
         target_preprocess=target_preprocess,
+        coefficients=coefficients,
         design=design,
         level=level,
         seed=seed,
@@ -134,7 +147,7 @@ def fit(
         force=force,
     )
     with accounted("transfer fit", summary, **settings.as_json()) as account:
-        run(settings, out, account, reason)
+        run(settings, out, account, reason, png)
 
 
 def standards_of(text: str) -> int | tuple[str, ...] | None:
@@ -145,7 +158,7 @@ def standards_of(text: str) -> int | tuple[str, ...] | None:
     """
     if not text:
         return None
-    if text.lstrip("+-").isdecimal():
+    if re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         return int(text)
     if text.startswith("@"):
         try:

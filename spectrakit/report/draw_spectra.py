@@ -145,8 +145,9 @@ def overlay(
     for _, spectra, colour, _ in layers:
         lines(axes, spectra, colour)
     rows = complete(*(spectra for _, spectra, _, _ in layers))
-    for words, spectra, colour, style in layers:
-        mean_line(axes, spectra, colour, style, words, rows)
+    for k, (words, spectra, colour, style) in enumerate(layers):
+        width = 1.5 if k else 2.8  # the lower one is seen where both agree
+        mean_line(axes, spectra, colour, style, words, rows, width)
     name_axes(axes, layers[0][1], value_unit, modality)
     key(axes)
     return drawing
@@ -215,7 +216,13 @@ def lines(
 
 
 def mean_line(
-    axes: "Axes", spectra: Spectra, colour: str, style: str, name: str, rows: NDArray[np.bool_]
+    axes: "Axes",
+    spectra: Spectra,
+    colour: str,
+    style: str,
+    name: str,
+    rows: NDArray[np.bool_],
+    width: float = 1.6,
 ) -> None:
     """Draw the mean of some of the spectra, of all complete ones if ``rows`` fits others."""
     if len(rows) != len(spectra.values):
@@ -223,7 +230,7 @@ def mean_line(
     values = spectra.values[rows]
     mean = values.mean(axis=0) if len(values) else np.full(len(spectra.axis), np.nan)
     x, y = thinned(spectra.axis, mean)
-    axes.plot(x, y, color=colour, linestyle=style, linewidth=1.6, label=label(name, 34))
+    axes.plot(x, y, color=colour, linestyle=style, linewidth=width, label=label(name, 34))
 
 
 def complete(*sets: Spectra | None) -> NDArray[np.bool_]:

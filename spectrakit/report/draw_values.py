@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 FloatArray = NDArray[np.float64]
+_LARGEST = 1e100  # beyond, differences overflow
 MOST_LABELS = 25  # numbers beside points; more would cover each other
 
 
@@ -105,7 +106,7 @@ def _sets(result: PropertyResult) -> list[tuple[str, Predicted, str, str, bool]]
     for words, part, colour, mark, filled in named:
         if part is None:
             continue
-        there = np.flatnonzero(np.isfinite(part.known) & np.isfinite(part.value))
+        there = np.flatnonzero(_drawable(part))
         if len(there):
             kept = Predicted(
                 tuple(part.samples[k] for k in there), part.known[there], part.value[there],
@@ -113,6 +114,16 @@ def _sets(result: PropertyResult) -> list[tuple[str, Predicted, str, str, bool]]
             )  # fmt: skip
             shown.append((f"{words} ({len(there)})", kept, colour, mark, filled))
     return shown
+
+
+def _drawable(part: Predicted) -> NDArray[np.bool_]:
+    return (np.abs(part.known) < _LARGEST) & (np.abs(part.value) < _LARGEST)  # NaN is not less
+
+
+def not_drawn(result: PropertyResult) -> int:
+    """Return how many samples lack a known or a predicted value that can be drawn."""
+    parts = [part for part in (result.test, result.standards) if part is not None]
+    return sum(int((~_drawable(part)).sum()) for part in parts)
 
 
 def _marks(
@@ -128,7 +139,8 @@ def _marks(
     if not len(x):
         return
     axes.plot(
-        x, y, linestyle="none", marker=mark, markersize=size if len(x) < 150 else 0.7 * size, label=words, color=colour,
+        x, y, linestyle="none", marker=mark, markersize=size if len(x) < 150 else 0.7 * size,
+        label=words, color=colour,
         markerfacecolor=colour if filled else "white", zorder=3,
         markeredgecolor="white" if filled else colour, markeredgewidth=0.4 if filled else 1.0,
     )  # fmt: skip

@@ -156,6 +156,8 @@ def _value_figures(result: PropertyResult) -> list[Figure]:
     left = draw_values.residuals(result)
     if drawn is None or left is None:
         return []
+    n = draw_values.not_drawn(result)
+    missing = f" {count(n, 'sample')} without known or predicted value not drawn." * bool(n)
     bars = " Vertical lines are prediction intervals." if _has_bars(result) else ""
     band = " The band is the prediction interval." if result.interval.half_width else ""
     return [
@@ -163,7 +165,7 @@ def _value_figures(result: PropertyResult) -> list[Figure]:
             as_svg(drawn),
             draw_values.alt_predicted(result),
             "Predicted against reference. Standards are predicted by models that did not see "
-            f"them.{bars}",
+            f"them.{bars}{missing}",
         ),
         Figure(
             as_svg(left),

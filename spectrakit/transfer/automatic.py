@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.errors import MismatchError
 from spectrakit.transfer.affine import mixture
 from spectrakit.transfer.methods import Fitted
 from spectrakit.transfer.sweep import Swept
@@ -19,9 +20,8 @@ FloatArray = NDArray[np.float64]
 
 PRIOR: Mapping[str, float] = {
     "average": 1.0,
-    "plain-ensemble": 0.3,
-    "paired-average": 0.2,
-    "target-only": 0.1,
+    "plain-ensemble": 0.6,
+    "target-only": 0.05,
 }
 SHARPNESS = 4.0
 _SHOWN = 0.005
@@ -37,11 +37,11 @@ def automatic(
         labels: (N, k) reference values of the standards.
 
     Raises:
-        ValueError: no method takes part.
+        MismatchError: no method could be fitted.
     """
     parts = [one for one in swept if one.fitted is not None and one.method.name in PRIOR]
     if not parts:
-        raise ValueError("no method of the automatic choice could be fitted")
+        return _best_alone(swept, labels)
     judged = [one for one in parts if one.nested is not None]
     if not judged:
         best = parts[0]
@@ -78,6 +78,28 @@ def automatic(
         weights,
         why,
     )
+
+
+def _best_alone(
+    swept: Sequence[Swept], labels: FloatArray
+) -> tuple[Fitted, FloatArray | None, dict[str, float], str]:
+    """Return the method with the least nested error, where none of the prior can be fitted."""
+    fitted = [one for one in swept if one.fitted is not None]
+    if not fitted:
+        reasons = "; ".join(f"{one.method.name}: {one.refused}" for one in swept)
+        raise MismatchError(
+            f"no method could be fitted ({reasons}).", hint="Measure more standards."
+        )
+    judged = [one for one in fitted if one.nested is not None]
+    best = (
+        min(judged, key=lambda one: float(np.log(_mse(one.nested, labels)).mean()))
+        if judged
+        else fitted[0]
+    )
+    assert best.fitted is not None
+    name = best.method.name
+    why = f"{name} has the least error on {len(labels)} standards that the fits had not seen."
+    return best.fitted, best.nested, {name: 1.0}, why
 
 
 def _mse(predicted: FloatArray | None, known: FloatArray) -> FloatArray:

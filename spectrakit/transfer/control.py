@@ -31,7 +31,7 @@ def control_facts(
         predicted: (n, k) what the finished graph answers for them.
         properties: k names.
         errors: property -> predicted minus reference of standards (or test samples) that the
-            model did not see; empty where there are none.
+            model did not see; NaN is left out; empty where there are none.
 
     Returns:
         ``samples``: id -> property -> mean answer; ``replicates``: id -> spectra averaged;
@@ -48,7 +48,8 @@ def control_facts(
     reference = means.mean(axis=0)
     shifts = channel_shift(means, reference)
     each = channel_shift(spectra, reference)
-    rms = {name: np.sqrt(np.mean(np.square(some))) for name, some in errors.items() if len(some)}
+    finite = {name: some[np.isfinite(some)] for name, some in errors.items()}
+    rms = {name: np.sqrt(np.mean(np.square(some))) for name, some in finite.items() if len(some)}
     return {
         "samples": {
             name: {one: float(v) for one, v in zip(properties, row, strict=True)}

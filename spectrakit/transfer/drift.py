@@ -22,7 +22,9 @@ CONFIDENCE = 0.9973  # of the spread's limit: as much as 3 sd
 # Replicates taken one after the other differ less than days do, and a bias well below the model's
 # own error harms no result: no sd is taken below this share of the residual's.
 LEAST_SHARE = 0.3
-SHIFT_SD, LEAST_SHIFT_SD = 0.1, 0.02  # channels: without replicates, and at least
+SHIFT_SD = 0.1  # channels, of a sample where the fit had no replicates
+LEAST_SHIFT_SD = 0.02  # channels, of a day: temperature moves all samples alike
+LARGE_SHIFT = 0.1  # channels; a smaller one matters only where answers are off, too
 VERDICTS = ("keep", "watch", "bias correction", "transfer again")
 FEWEST_FOR_SPREAD = 4
 
@@ -93,7 +95,8 @@ def judge(
     verdict = "keep"
     for part in ((one.verdict, one.reasons) for one in found):
         verdict, reasons = _worse(verdict, part[0]), [*reasons, *part[1]]
-    shift, (shift_verdict, said) = _shift(facts, today)
+    biased = any(one.verdict == "bias correction" for one in found)
+    shift, (shift_verdict, said) = _shift(facts, today, biased)
     gate_verdict, gate_said = _gates(today)
     for one in (shift_verdict, gate_verdict):
         verdict = _worse(verdict, one)
@@ -194,8 +197,9 @@ def _spectra(today: Sequence[Control]) -> list[Control]:
 
 
 def _shift(
-    facts: ControlFacts, today: Sequence[Control]
+    facts: ControlFacts, today: Sequence[Control], biased: bool
 ) -> tuple[float, tuple[str, tuple[str, ...]]]:
+    """Return the day's shift against the same samples at the fit, its verdict and reasons."""
     groups: dict[str, list[float]] = {}
     for one in _spectra(today):
         if isfinite(one.shift):
@@ -205,15 +209,12 @@ def _shift(
     mean = float(np.mean([np.mean(some) for some in groups.values()]))
     variance = 0.0
     for sample, some in groups.items():
-        if isfinite(facts.shift_sd):
-            own = facts.shift_sd * sqrt(1 / len(some) + 1 / facts.replicates.get(sample, 1))
-            variance += max(own, LEAST_SHIFT_SD) ** 2
-        else:
-            variance += SHIFT_SD**2
-    sd = sqrt(variance) / len(groups)
-    z = mean / sd
+        before = facts.replicates.get(sample, 1)
+        known = isfinite(facts.shift_sd)
+        variance += facts.shift_sd**2 * (1 / len(some) + 1 / before) if known else SHIFT_SD**2
+    z = mean / max(sqrt(variance) / len(groups), LEAST_SHIFT_SD)
     why = f"the wavelength axis is off by {mean:+.3f} channels ({z:+.1f} sd)"
-    if abs(z) > ACTION:
+    if abs(z) > ACTION and (abs(mean) >= LARGE_SHIFT or biased):
         return mean, ("transfer again", (f"{why}: no bias corrects that",))
     return mean, ("watch", (why,)) if abs(z) > WARNING else ("keep", ())
 

@@ -32,6 +32,7 @@ SETTINGS = (
     Setting(1, 0), Setting(3, 0), Setting(10, 0),
     Setting(1, 0.1), Setting(5, 0.5), Setting(1, 2), Setting(5, 2), Setting(5, 20),
 )  # fmt: skip
+SHARED, OWN = slice(0, 3), slice(3, 8)  # one model for both; coefficients of the target's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
 from spectrakit.transfer.joint import (
+    OWN,
     SETTINGS,
+    SHARED,
     affine_joint,
     fit_joint,
     predict_joint,
@@ -85,7 +87,6 @@ class Member:
             (label-free) of the source model's predictions for the same samples.
         left_out: (configurations, penalties, N, k) predictions of standards left out.
         affine: (configuration, penalty, property) to slope on the basis and offset.
-        predict: (m, q) target spectra to (configurations, penalties, m, k) predictions.
     """
 
     family: str
@@ -96,7 +97,6 @@ class Member:
     honest_mse: FloatArray
     left_out: FloatArray
     affine: Affine
-    predict: Callable[[FloatArray], FloatArray]
 
 
 @lru_cache(maxsize=FOLDS + 1)  # two averages ask for them, on all standards and on each fold
@@ -134,13 +134,13 @@ def _of_one(
         member, best = _simulated(data, preprocessing, operator, target, own)
         virtual = (operator, SHRINKAGES[best])
         yield member
-        yield _updated(data, preprocessing, "updating", None, None, source, target)
+        yield from _updated(data, preprocessing, "as measured", None, None, source, target)
     for name, fit in mapped.items():
         if not data.same_axis or name != "latent":
-            yield _updated(data, preprocessing, f"{name}, updated", fit, None, source, target)
+            yield from _updated(data, preprocessing, name, fit, None, source, target)
     if virtual is not None:
-        name = "simulated instruments, updated"
-        yield _updated(data, preprocessing, name, None, virtual, source, target)
+        name = "simulated instruments"
+        yield from _updated(data, preprocessing, name, None, virtual, source, target)
     yield _target_only(data, preprocessing, target)
 
 
@@ -179,10 +179,7 @@ def _mapped(
         slope, offset = whole[k].pull(slope[:, [column]], offset[[column]])
         return preprocessing.pull(slope)[:, 0], float(offset[0])
 
-    def predict(values: FloatArray) -> FloatArray:
-        return np.stack([model.predict(one(preprocessing(values))) for one in whole])
-
-    member = Member(LABEL_FREE, name, preprocessing, texts, base, honest, left_out, affine, predict)
+    member = Member(LABEL_FREE, name, preprocessing, texts, base, honest, left_out, affine)
     return member, _best(base, honest, data.known)
 
 
@@ -206,12 +203,9 @@ def _simulated(
         slope, offset = whole[k].affine(np.full(own.shape[2], penalty))
         return preprocessing.pull(slope[:, [column]])[:, 0], float(offset[column])
 
-    def predict(values: FloatArray) -> FloatArray:
-        return np.stack([model.predict(preprocessing(values)) for model in whole])
-
     texts = tuple(f"shrinkage {value:g}" for value in SHRINKAGES)
     name = "simulated instruments"
-    member = Member(LABEL_FREE, name, preprocessing, texts, base, honest, left_out, affine, predict)
+    member = Member(LABEL_FREE, name, preprocessing, texts, base, honest, left_out, affine)
     return member, _best(base, honest, data.known)
 
 
@@ -224,8 +218,11 @@ def _best(source_mse: FloatArray, honest_mse: FloatArray, known: FloatArray) -> 
 def _updated(
     data: Standards, preprocessing: Preprocessing, name: str, fit: Fit | None,
     virtual: tuple[SimulatedOperator, float] | None, source: FloatArray, target: FloatArray,
-) -> Member:  # fmt: skip
-    """Learn from source samples and labelled standards in one space; see ``joint``."""
+) -> Iterator[Member]:  # fmt: skip
+    """Yield what learns from source samples and labelled standards in one space; see ``joint``.
+
+    Two members: one model for both instruments, and coefficients of the target's own beside it.
+    """
     n, size = len(source), len(target)
     is_target = np.r_[np.zeros(n), np.ones(size)]
     y = np.vstack([data.known, data.labels])
@@ -268,22 +265,26 @@ def _updated(
         pulled, offsets = mapping.pull(slope[:, None], np.array([offset]))
         return preprocessing.pull(pulled)[:, 0], float(offsets[0])
 
-    def predict(values: FloatArray) -> FloatArray:
-        new = preprocessing(values)
-        new = (new if mapping is None else mapping(new)) - centre
-        return predict_joint(whole, gram, new @ spectra.T, is_target)
+    source_mse = np.mean(whole.loo[:, :, :n] ** 2, axis=2)
+    honest_mse = np.mean((left_out - data.labels) ** 2, axis=2)
+    for kind, part in (("updated", SHARED), ("updated, own coefficients", OWN)):
+        first = part.start
+        yield Member(
+            UPDATED,
+            f"{name}, {kind}",
+            preprocessing,
+            tuple(f"weight {o.weight:g}, freedom {o.freedom:g}" for o in SETTINGS[part]),
+            source_mse[part],
+            honest_mse[part],
+            left_out[part],
+            partial(_shifted, affine, first),
+        )
 
-    return Member(
-        UPDATED,
-        name,
-        preprocessing,
-        tuple(f"weight {one.weight:g}, freedom {one.freedom:g}" for one in SETTINGS),
-        np.mean(whole.loo[:, :, :n] ** 2, axis=2),
-        np.mean((left_out - data.labels) ** 2, axis=2),
-        left_out,
-        affine,
-        predict,
-    )
+
+def _shifted(
+    affine: Affine, first: int, k: int, penalty: int, column: int
+) -> tuple[FloatArray, float]:
+    return affine(first + k, penalty, column)
 
 
 def _target_only(data: Standards, preprocessing: Preprocessing, target: FloatArray) -> Member:
@@ -299,9 +300,4 @@ def _target_only(data: Standards, preprocessing: Preprocessing, target: FloatArr
         slope, offset = model.affine(np.full(data.labels.shape[1], penalty))
         return preprocessing.pull(slope[:, [column]])[:, 0], float(offset[column])
 
-    def predict(values: FloatArray) -> FloatArray:
-        return model.predict(preprocessing(values))[None]
-
-    return Member(
-        TARGET_ONLY, TARGET_ONLY, preprocessing, ("",), honest, honest, left_out, affine, predict
-    )
+    return Member(TARGET_ONLY, TARGET_ONLY, preprocessing, ("",), honest, honest, left_out, affine)

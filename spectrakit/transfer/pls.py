@@ -15,6 +15,7 @@ Rows = NDArray[np.int64]
 LATENT_VARIABLES = 25
 FOLDS = 10
 TOLERANCE = 0.02  # of the least error: the smallest model within it is taken
+_AT_ONCE = 20_000_000  # numbers in the Gram matrices of fits that run at once
 _DEAD = 1e-13  # of the Gram matrix' trace: what is left of a direction is rounding noise
 _FITTED = 1e-11  # of the reference values' spread: nothing is left to explain
 
@@ -122,11 +123,13 @@ def residuals_left_out(
     found, where = np.unique(groups, return_inverse=True)
     kept = weight * (where[None, :] != np.arange(len(found))[:, None])
     kept = np.where(kept.sum(axis=1, keepdims=True) > 0, kept, weight)
-    fits = fit_pls(gram, y, kept, count)
     residual = np.empty((count, *y.shape))
-    for group in range(len(found)):
-        rows = where == group
-        residual[:, rows] = gram[rows] @ fits.dual[group] + fits.offset[group][:, None] - y[rows]
+    together = max(1, _AT_ONCE // gram.size)
+    for first in range(0, len(found), together):
+        fits = fit_pls(gram, y, kept[first : first + together], count)
+        for group, (dual, offset) in enumerate(zip(fits.dual, fits.offset, strict=True), first):
+            rows = where == group
+            residual[:, rows] = gram[rows] @ dual + offset[:, None] - y[rows]
     return residual
 
 

@@ -18,6 +18,8 @@ from spectrakit.transfer.table import SpectraTable
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
+LEAST_LABELLED = 6  # source samples that a calibration needs
+_UNSAID = "optical"  # modality of traces that no file or axis says more of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,12 @@ class Problem:
             )
         known[rows[:, 0]] = labels
         keep = np.flatnonzero(np.isfinite(known).all(axis=1))
+        if len(keep) < LEAST_LABELLED:
+            raise MismatchError(
+                f"{len(keep)} source samples have reference values of {told}; a calibration needs "
+                f"{LEAST_LABELLED} at least.",
+                hint="Join more reference values with convert --targets.",
+            )
         place = {int(row): k for k, row in enumerate(keep)}
         groups = [self.source.groups[row] for row in rows[:, 0]]
         numbers = {name: k for k, name in enumerate(dict.fromkeys(groups))}
@@ -130,6 +138,13 @@ def problem_of(
     test_rows = [k for k, name in enumerate(target.samples) if name in test_ids]
     left = _without(source, held, test_ids)
     right = _without(target, held, test_ids)
+    for what, rest in (("source", left), ("target", right)):
+        if not len(rest):
+            raise MismatchError(
+                f"--test-where (and the groups of what it selects) leaves no sample of the {what} "
+                "to learn from.",
+                hint="Select fewer test samples.",
+            )
     common = common_axis(source.axis, target.axis, source.axis_unit)
     place = {name: k for k, name in enumerate(left.samples)}
     pairs = np.array(
@@ -163,13 +178,13 @@ def _without(table: SpectraTable, groups: set[str], ids: frozenset[str]) -> Spec
 def _check_units(source: SpectraTable, target: SpectraTable) -> None:
     for what, one, other, hint in (
         (
-            "axis",
+            "axis of the source ('{}') is",
             source.axis_unit,
             target.axis_unit,
             "State the unit with convert --axis-unit, or convert the spectra to one unit first.",
         ),
         (
-            "values",
+            "values of the source ('{}') are",
             source.value_unit,
             target.value_unit,
             "Bring both to one scale, e.g. --target-preprocess 'absorbance' for transmittance "
@@ -178,11 +193,12 @@ def _check_units(source: SpectraTable, target: SpectraTable) -> None:
     ):
         if one != other and one and other:
             raise MismatchError(
-                f"the {what} of the source ('{source.instrument}') is in {one}, that of the "
-                f"target ('{target.instrument}') in {other}.",
+                f"the {what.format(source.instrument)} in {one}, those of the target "
+                f"('{target.instrument}') in {other}.",
                 hint=hint,
             )
-    if source.modality != target.modality:
+    known = {source.modality, target.modality} - {_UNSAID}
+    if len(known) > 1:
         raise MismatchError(
             f"the source is {source.modality}, the target {target.modality}.",
             hint="Say what they are with convert --modality.",
@@ -236,9 +252,11 @@ def _labels(problem: Problem, properties: Sequence[str]) -> FloatArray:
 
 def _by_id(problem: Problem, ids: Sequence[str]) -> Rows:
     place = {problem.source.samples[row]: k for k, row in enumerate(problem.pairs[:, 0].tolist())}
-    twice = [name for k, name in enumerate(ids) if name in ids[:k]]
-    if twice:
-        raise UsageError(f"--standards names '{twice[0]}' twice.", hint="Name each sample once.")
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            raise UsageError(f"--standards names '{name}' twice.", hint="Name each sample once.")
+        seen.add(name)
     for name in ids:
         if name not in place:
             near = did_you_mean(name, place)

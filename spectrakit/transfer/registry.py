@@ -1,9 +1,13 @@
 """All methods of ``transfer`` by name."""
 
+from functools import partial
+
 from spectrakit.errors import UsageError, did_you_mean
 from spectrakit.transfer.averaging import AVERAGE, PAIRED_AVERAGE
-from spectrakit.transfer.classical import CLASSICAL
-from spectrakit.transfer.methods import Method
+from spectrakit.transfer.classical import CLASSICAL, IMPORTED, fit_imported
+from spectrakit.transfer.imported import ImportedCalibration
+from spectrakit.transfer.members import Standards
+from spectrakit.transfer.methods import Fitted, Method
 
 METHODS: tuple[Method, ...] = (AVERAGE, PAIRED_AVERAGE, *CLASSICAL)
 
@@ -21,3 +25,17 @@ def method_named(name: str) -> Method:
             hint=f"Methods: auto, {', '.join(known)}.",
         )
     return known[name]
+
+
+def imported_methods(model: ImportedCalibration) -> tuple[Method, ...]:
+    """Return the methods that work from coefficients instead of source samples."""
+
+    def fit(name: str, data: Standards, seed: int) -> Fitted:
+        twins = data.source[data.twins]
+        return fit_imported(name, model, twins, data.target, data.labels, data.groups)
+
+    known = {one.name: one for one in METHODS}
+    return tuple(
+        Method(name, known[name].says, uses, partial(fit, name), least, True)
+        for name, (_, uses, least) in IMPORTED.items()
+    )

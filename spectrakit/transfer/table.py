@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError, did_you_mean
-from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum import SampleInfo, Spectrum
 
 FloatArray = NDArray[np.float64]
 _SAME_AXIS = 1e-6  # of its span: axes nearer than this are one
@@ -88,7 +88,7 @@ def table_of(spectra: Iterable[Spectrum], place: str, option: str) -> SpectraTab
 
     Raises:
         MismatchError: no spectra, several instruments, axes or units, or peaks.
-        InputError: NaN or infinite values, or replicates that contradict one another.
+        InputError: replicates that contradict one another.
     """
     found = list(spectra)
     _check_alike(found, place, option)
@@ -99,14 +99,6 @@ def table_of(spectra: Iterable[Spectrum], place: str, option: str) -> SpectraTab
     for k, one in enumerate(found):
         rows.setdefault(one.sample or one.native_id or str(k), []).append(k)
     matrix = np.stack([np.asarray(one.value, np.float64) for one in found])[:, order]
-    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-    if len(bad):
-        where = axis[order][~np.isfinite(matrix[bad[0]])][0]
-        raise InputError(
-            f"{place}: the spectrum of sample '{found[bad[0]].sample}' has no finite value at "
-            f"{where:g} {first.axis.unit} ({len(bad)} spectra have such gaps).",
-            hint="Cut the region with --preprocess 'cut(...)', or leave the spectra out.",
-        )
     infos = [[found[k].sample_info for k in members] for members in rows.values()]
     names = {
         name: value.unit
@@ -122,6 +114,7 @@ def table_of(spectra: Iterable[Spectrum], place: str, option: str) -> SpectraTab
             next((one.targets[name] for one in group if one and name in one.targets), None)
             for group in infos
         ]
+        _check_replicates(list(rows), infos, name, place)
         reference[name] = np.array([nan if one is None else one.value for one in told])
         spread[name] = np.array([nan if one is None else one.sd for one in told])
     said = [next((one for one in group if one), None) for group in infos]
@@ -144,11 +137,25 @@ def table_of(spectra: Iterable[Spectrum], place: str, option: str) -> SpectraTab
     )
 
 
+def _check_replicates(
+    samples: Sequence[str], infos: Sequence[Sequence[SampleInfo | None]], name: str, place: str
+) -> None:
+    for sample, group in zip(samples, infos, strict=True):
+        told = sorted({one.targets[name].value for one in group if one and name in one.targets})
+        if len(told) > 1:
+            raise InputError(
+                f"{place}: sample '{sample}' has {name} {told[0]:g} with one spectrum and "
+                f"{told[-1]:g} with another.",
+                hint="Spectra of one sample share its reference value: correct the table, or give "
+                "the samples ids of their own.",
+            )
+
+
 def _check_alike(found: Sequence[Spectrum], place: str, option: str) -> None:
     if not found:
         raise MismatchError(
-            f"{place}: has no spectra that {option} selects.",
-            hint=f"Look with: spectrakit store info {place}",
+            f"{place}: has no spectra, or none that {option} selects.",
+            hint="Look at what it holds with: spectrakit store dump",
         )
     peaks = next((one for one in found if not one.is_trace), None)
     if peaks is not None:

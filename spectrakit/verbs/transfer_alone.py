@@ -10,10 +10,10 @@ from spectrakit.errors import MismatchError
 from spectrakit.transfer.affine import AffineSum
 from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.common_axis import CommonAxis
-from spectrakit.transfer.composition import check_alike, check_disjoint, check_spread
+from spectrakit.transfer.composition import check_alike, check_disjoint, check_plausible
 from spectrakit.transfer.figures import bootstrap_rmse, figures_of, iso_tests
 from spectrakit.transfer.intervals import interval_of
-from spectrakit.transfer.problem import Problem
+from spectrakit.transfer.problem import LEAST_LABELLED, Problem
 from spectrakit.transfer.result import Gate, Interval, MethodRow, Predicted, PropertyResult
 from spectrakit.transfer.source_only import fit_source_pls
 from spectrakit.transfer.table import SpectraTable
@@ -22,7 +22,6 @@ from spectrakit.verbs.transfer_result import Fitting, fitting_of, refuse
 from spectrakit.verbs.transfer_tables import InstrumentSpectra
 
 FloatArray = NDArray[np.float64]
-_LEAST_LABELLED = 6
 LABEL_FREE, NONE = "label-free", "none"
 
 
@@ -82,10 +81,10 @@ def fit_unlabelled(
     untouched, _ = ridge_average(problem.source_values[rows], known[rows])
     gates: list[Gate] = [
         check_alike(problem.source_values, pool),
-        *check_spread(calibration, pool, known[rows], list(properties)),
+        *check_plausible(problem.source_values[rows], known[rows], pool, properties),
         check_disjoint(problem.source.samples, problem.target.samples),
     ]
-    refuse(gates, force)
+    judged = refuse(gates, force)
     results: list[PropertyResult] = []
     for k, name in enumerate(properties):
         best = nan
@@ -103,7 +102,7 @@ def fit_unlabelled(
                 k, known[rows, k], None, _on_common(problem), level, seed, best,
             )
         )  # fmt: skip
-    return fitting_of(target, problem, calibration, results, tuple(gates))
+    return fitting_of(target, problem, calibration, results, judged)
 
 
 def _on_common(problem: Problem) -> SpectraTable | None:
@@ -132,11 +131,11 @@ def _apart(table: SpectraTable, ids: frozenset[str]) -> tuple[SpectraTable, Spec
 
 def _labelled(known: FloatArray, properties: Sequence[str]) -> NDArray[np.int64]:
     rows = np.flatnonzero(np.isfinite(known).all(axis=1))
-    if len(rows) < _LEAST_LABELLED:
+    if len(rows) < LEAST_LABELLED:
         told = ", ".join(f"'{name}'" for name in properties)
         raise MismatchError(
             f"{len(rows)} samples have reference values of {told}; a calibration needs "
-            f"{_LEAST_LABELLED} at least.",
+            f"{LEAST_LABELLED} at least.",
             hint="Join more reference values with convert --targets.",
         )
     return rows

@@ -181,15 +181,15 @@ def _references(targets: Path | None, units: Mapping[str, str]) -> References | 
         return None
     table = TargetTable.read(targets)
     found: dict[tuple[str, str], float] = {}
-    for sample, name, value, unit in table.values:
+    for sample, name, known in table.values:
         if name not in units:
             continue
-        if unit and units[name] and unit != units[name]:
+        if known.unit and units[name] and known.unit != units[name]:
             raise InputError(
-                f"{targets}: '{name}' is in {unit}; the model answers in {units[name]}.",
+                f"{targets}: '{name}' is in {known.unit}; the model answers in {units[name]}.",
                 hint="Give the table in the model's unit.",
             )
-        found[sample, name] = value
+        found[sample, name] = known.value
     if not found:
         raise UsageError(
             f"{targets}: has no values of {', '.join(units)}.",

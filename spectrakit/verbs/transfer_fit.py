@@ -1,21 +1,24 @@
 """``transfer fit``: a calibration for a new instrument out of an old one and a few standards."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spectrakit import __version__
 from spectrakit.accounting import Summary
-from spectrakit.errors import UsageError, did_you_mean
+from spectrakit.bundle.manifest import split_label
+from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.log import progress, say
 from spectrakit.transfer.fit import AUTO, fit_properties
+from spectrakit.transfer.imported import ImportedCalibration, read_coefficients
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.problem import Problem, problem_of
-from spectrakit.transfer.registry import METHODS, method_named
+from spectrakit.transfer.registry import METHODS, imported_methods, method_named
 from spectrakit.transfer.result import TransferResult
 from spectrakit.transfer.standards import DESIGNS
 from spectrakit.verbs.transfer_alone import fit_source, fit_unlabelled
+from spectrakit.verbs.transfer_folder import check_folder
 from spectrakit.verbs.transfer_result import Fitting, fitting_of, paired_gates, refuse
 from spectrakit.verbs.transfer_tables import InstrumentSpectra, read_instrument
 from spectrakit.verbs.transfer_write import write_transfer
@@ -57,7 +60,9 @@ class FitSettings:
         return cls(**plain)
 
 
-def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") -> TransferResult:
+def fit(
+    settings: FitSettings, out: str | Path, summary: Summary, reason: str = "", png: bool = False
+) -> TransferResult:
     """Fit, write the transfer folder, and return what was found.
 
     Args:
@@ -65,6 +70,7 @@ def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") ->
         out: folder that takes the bundle, ``metrics.json``, the report and the record.
         summary: filled with accounts and outputs.
         reason: for the record.
+        png: also write the main figures.
 
     Raises:
         InputError: an input cannot be read.
@@ -74,10 +80,12 @@ def fit(settings: FitSettings, out: Path, summary: Summary, reason: str = "") ->
     from threadpoolctl import threadpool_limits
 
     _check(settings)
+    out = check_folder(out)
     with threadpool_limits(1):  # small matrices: threads only cost
         found = _fit(settings, summary)
-        refuse(found.result.gates, settings.force)
-        write_transfer(found, settings.as_json(), settings.name, out, summary, reason)
+        gates = refuse(found.result.gates, settings.force)
+        found = replace(found, result=replace(found.result, gates=gates))
+        write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
     return found.result
 
 
@@ -90,6 +98,11 @@ def refit(parameters: Mapping[str, Any], out: Path) -> None:
 def _check(settings: FitSettings) -> None:
     if not settings.properties:
         raise UsageError("no property is named.", hint="Give --property NAME.")
+    for k, name in enumerate(settings.properties):
+        if name in settings.properties[:k]:
+            raise UsageError(f"--property '{name}' is named twice.", hint="Name each once.")
+    if settings.name:
+        split_label(f"{settings.name}@1")
     if settings.method != AUTO:
         method_named(settings.method)
     if settings.design not in DESIGNS:
@@ -121,7 +134,7 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         settings.test_where if alone else (),
     )
     for name in settings.properties:
-        source.table.values_of(name)
+        source.values_of(name)
     if alone:
         return fit_source(source, settings.properties, settings.level, settings.seed)
     target = read_instrument(
@@ -151,9 +164,8 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
 
 def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSettings) -> Fitting:
     data = problem.data(settings.properties[:1])
-    gates = paired_gates(problem, data)
-    refuse(gates, settings.force)
-    methods = METHODS if settings.method == AUTO else _beside(settings.method)
+    gates = refuse(paired_gates(problem, data), settings.force)
+    methods = _methods(problem, settings)
     with progress("transfer", len(methods), "methods") as advance:
         found = fit_properties(
             problem, settings.properties, methods, settings.method, settings.level, settings.seed,
@@ -162,7 +174,35 @@ def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSe
     return fitting_of(target, problem, found.calibration, found.properties, (*gates, *found.gates))
 
 
-def _beside(method: str) -> tuple[Method, ...]:
-    """Return a method and those that always stand beside it."""
-    names = {method, "none", "target-only"}
-    return tuple(one for one in METHODS if one.name in names)
+def _methods(problem: Problem, settings: FitSettings) -> tuple[Method, ...]:
+    """Return what to sweep: everything, or the method asked for and those always beside it.
+
+    Raises:
+        MismatchError: coefficients that do not belong to the source's axis.
+        UsageError: a method that needs source samples where only coefficients are given.
+    """
+    if not settings.coefficients:
+        names = {settings.method, "none", "target-only"}
+        return METHODS if settings.method == AUTO else tuple(m for m in METHODS if m.name in names)
+    if problem.common.source is not None or not problem.common.shared:
+        raise MismatchError(
+            "--coefficients belong to the source's axis, and the target has another one.",
+            hint="Bring the target to it with --target-preprocess 'resample(start-stop/step)'.",
+        )
+    found = read_coefficients(Path(settings.coefficients))
+    missing = [name for name in settings.properties if name not in found.properties]
+    if missing and (len(found.properties) > 1 or len(settings.properties) > 1):
+        raise MismatchError(
+            f"{settings.coefficients}: has no coefficients of '{missing[0]}'. "
+            f"{did_you_mean(missing[0], found.properties)}".rstrip(),
+            hint=f"Its columns are: {', '.join(found.properties)}.",
+        )
+    columns = [0] if missing else [found.properties.index(name) for name in settings.properties]
+    model = ImportedCalibration(found.on(problem.common.axis)[:, columns], found.intercept[columns])
+    methods = imported_methods(model)
+    if settings.method not in (AUTO, *(one.name for one in methods)):
+        raise UsageError(
+            f"--method {settings.method} needs source samples, not --coefficients.",
+            hint=f"Choose auto, {', '.join(one.name for one in methods)}.",
+        )
+    return methods

@@ -4,6 +4,7 @@
 ``OUT/record.jsonl`` says how each came to be.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,45 @@ _LONGEST = 200  # bytes of a label and its line end, with room
 def is_transfer_folder(path: Path) -> bool:
     """Say whether ``transfer fit`` made a folder."""
     return (path / CURRENT).is_file() or (path / RECORD).is_file()
+
+
+def _left(name: str) -> bool:
+    """Say whether a killed fit left this: a lock, or a part of a file."""
+    return name.endswith(".lock") or ".part-" in name
+
+
+def check_folder(out: str | Path) -> Path:
+    """Return the folder of a fit, after a look at whether it can take one. Nothing is made.
+
+    Raises:
+        UsageError: an empty name, or a folder with files of somebody else.
+        InputError: it is a file, or cannot be written.
+    """
+    path = Path(out)
+    if not str(out).strip():
+        raise UsageError("--out is empty.", hint="Name a folder.")
+    try:
+        there = path.exists()
+        if there and not path.is_dir():
+            raise InputError(
+                f"{path}: is a file, and a fit needs a folder.", hint="Choose another --out."
+            )
+        names = sorted(one.name for one in path.iterdir() if not _left(one.name)) if there else []
+        nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: {reason}.", hint="Choose another --out.") from error
+    foreign = [name for name in names if "@" not in name]
+    if len(foreign) == len(names) and names and not is_transfer_folder(path):
+        raise UsageError(
+            f"{path}: holds other files ('{names[0]}') and no transfer.",
+            hint="Name a new or empty folder, or one that transfer fit made.",
+        )
+    if not os.access(nearest, os.W_OK) or not nearest.is_dir():
+        raise InputError(
+            f"{nearest}: cannot be written.", hint="Choose another --out, or check permissions."
+        )
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A fitted transfer as what is written: calibration, gate, result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from spectrakit.verbs.transfer_tables import InstrumentSpectra
 FloatArray = NDArray[np.float64]
 _ENOUGH = 20  # target spectra that describe the instrument by themselves
 _LEAST = 6  # spectra that a gate can be made of
+_FINEST = 1e-6  # of a spectrum: no instrument repeats itself better
 _WINDOW, _RIDGE = 3, 0.1  # of the map that is shown in the report
 
 
@@ -52,14 +53,16 @@ class Fitting:
     result: TransferResult
 
 
-def refuse(gates: Sequence[Gate], force: bool) -> None:
-    """Refuse the transfer where a gate does, unless forced.
+def refuse(gates: Sequence[Gate], force: bool) -> tuple[Gate, ...]:
+    """Refuse the transfer where a gate does, unless forced; return the gates, which say so.
 
     Raises:
         MismatchError: a gate refused; the message is its reason.
     """
+    found: list[Gate] = []
     for gate in gates:
-        if gate.passed:
+        if gate.passed or gate.forced:
+            found.append(gate)
             continue
         if not force:
             raise MismatchError(
@@ -67,6 +70,8 @@ def refuse(gates: Sequence[Gate], force: bool) -> None:
                 hint="Look at the data; --force goes on all the same, and is recorded.",
             )
         say(f"gate '{gate.name}' refused and --force went on: {gate.says}")
+        found.append(replace(gate, forced=True))
+    return tuple(found)
 
 
 def paired_gates(problem: Problem, data: Standards) -> tuple[Gate, ...]:
@@ -124,4 +129,8 @@ def _gate(problem: Problem, standards: FloatArray) -> GateModel | None:
         rows = problem.pairs[problem.standards]
         back = mean_difference(problem.source_values[rows[:, 0]], standards)
         known = np.vstack([back(problem.source_values), known])
-    return gate_model(known, standards) if len(known) >= _LEAST else None
+    if len(known) < _LEAST:
+        return None
+    gate = gate_model(known, standards)
+    least = _FINEST**2 * float((gate.mean**2).sum())  # of spectra without noise it would be zero
+    return replace(gate, q_limit=max(gate.q_limit, least))

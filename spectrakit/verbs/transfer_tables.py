@@ -1,6 +1,6 @@
 """Inputs of ``transfer``: files and stores read into one table for each instrument."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,9 @@ from spectrakit.spectrum import Spectrum
 from spectrakit.transfer.table import SpectraTable, table_of
 from spectrakit.verbs.outputs import stem_of
 
+_LARGEST = 1e30  # beyond it squares are no numbers
 _FLAT = 5  # channels in a row at the very top: a saturated detector
+_SCALE_KEPT = ("absorbance", "cut", "resample", "smooth")  # steps after which values keep sense
 _NEGATIVE = -0.1  # absorbance that no sample has
 
 
@@ -32,12 +34,42 @@ class InstrumentSpectra:
         table: preprocessed by ``steps``.
         steps: the chain, with what it learned.
         test_ids: samples that are only measured on.
+        texts: column of the samples that is no number -> sample and cell of the first such.
     """
 
     raw: SpectraTable
     table: SpectraTable
     steps: tuple[TraceStep, ...]
     test_ids: frozenset[str]
+    texts: Mapping[str, tuple[str, str]]
+
+    def values_of(self, property: str) -> NDArray[Any]:
+        """Return (n,) reference values that a calibration can be made of.
+
+        Raises:
+            MismatchError: there are none, or they are all the same.
+            InputError: they are text, or no numbers that can be computed with.
+        """
+        for name, (sample, cell) in self.texts.items():
+            if property not in self.table.reference and name.partition("[")[0].strip() == property:
+                raise InputError(
+                    f"'{property}' of sample '{sample}' is '{cell}', which is no number.",
+                    hint="Correct the table, or leave the cell empty where the value is not known.",
+                )
+        values = self.table.values_of(property)
+        size = np.abs(values)
+        for k in np.flatnonzero(size > _LARGEST)[:1]:
+            raise InputError(
+                f"'{property}' of sample '{self.table.samples[k]}' is {values[k]:g}.",
+                hint="Correct the table, or leave the cell empty where the value is not known.",
+            )
+        if np.isfinite(values).any() and np.nanmin(values) == np.nanmax(values):
+            raise MismatchError(
+                f"'{property}' is {np.nanmin(values):g} for every sample: there is nothing to "
+                "calibrate.",
+                hint="Give samples of different values.",
+            )
+        return values
 
 
 def read_instrument(
@@ -67,14 +99,6 @@ def read_instrument(
     spectra = list(_read(words, conditions, summary))
     place = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1} more"
     raw = table_of(spectra, place, option)
-    steps: tuple[TraceStep, ...] = ()
-    table = raw
-    if chain:
-        steps = fit_steps(parse_chain(chain), raw.values, raw.axis)
-        values, axis = apply_trace_steps(raw.values, raw.axis, steps)
-        unit = "absorbance" if any(s.step == "absorbance" for s in steps) else raw.value_unit
-        table = replace(raw, values=values, axis=axis, value_unit=unit)
-    _check(table, place)
     tests = parse_where(test_where)
     held = {
         one.sample for one in spectra if tests and all(condition.holds(one) for condition in tests)
@@ -84,7 +108,16 @@ def read_instrument(
             f"{place}: --test-where {' '.join(test_where)} selects no sample.",
             hint="Look at the columns with: spectrakit store dump.",
         )
-    return InstrumentSpectra(raw, table, steps, frozenset(held))
+    steps: tuple[TraceStep, ...] = ()
+    table = raw
+    if chain:
+        kept = [k for k, name in enumerate(raw.samples) if name not in held]
+        steps = fit_steps(parse_chain(chain), raw.values[kept], raw.axis)
+        values, axis = apply_trace_steps(raw.values, raw.axis, steps)
+        unit = "absorbance" if any(s.step == "absorbance" for s in steps) else raw.value_unit
+        table = replace(raw, values=values, axis=axis, value_unit=unit)
+    _check(table, place, all(one.step in _SCALE_KEPT for one in steps))
+    return InstrumentSpectra(raw, table, steps, frozenset(held), _texts(spectra))
 
 
 def _read(
@@ -97,7 +130,25 @@ def _read(
             yield spectrum if spectrum.sample else replace(spectrum, sample=stem_of(path))
 
 
-def _check(table: SpectraTable, place: str) -> None:
+def _texts(spectra: Sequence[Spectrum]) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for one in spectra:
+        columns = one.sample_info.columns if one.sample_info else {}
+        for name, cell in columns.items():
+            if name not in found and not _is_number(cell):
+                found[name] = (one.sample, cell)
+    return found
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return not cell.strip()
+    return True
+
+
+def _check(table: SpectraTable, place: str, scale_kept: bool) -> None:
     """Refuse spectra that no calibration can use, and say what looks odd.
 
     Raises:
@@ -118,6 +169,13 @@ def _check(table: SpectraTable, place: str) -> None:
             f"{where:g} {table.axis_unit} ({len(bad)} of {len(values)} samples have such gaps).",
             hint="Cut the region with --preprocess 'cut(...)', or leave the samples out.",
         )
+    huge = np.flatnonzero(np.abs(values).max(axis=1) > _LARGEST)
+    if len(huge):
+        raise InputError(
+            f"{place}: the spectrum of sample '{table.samples[huge[0]]}' reaches "
+            f"{np.abs(values[huge[0]]).max():g}.",
+            hint="No spectrometer gives such values: export it again, or leave it out.",
+        )
     flat = np.flatnonzero(np.ptp(values, axis=1) == 0)
     if len(flat):
         raise InputError(
@@ -128,7 +186,7 @@ def _check(table: SpectraTable, place: str) -> None:
     dead = int((np.ptp(values, axis=0) == 0).sum()) if len(values) > 1 else 0
     if dead:
         say(f"{place}: {dead} of {values.shape[1]} channels have the same value in every spectrum")
-    if table.value_unit == "absorbance" and np.median(values) < _NEGATIVE:
+    if scale_kept and table.value_unit == "absorbance" and np.median(values) < _NEGATIVE:
         raise MismatchError(
             f"{place}: half of the absorbance values are below {_NEGATIVE:g} (median "
             f"{np.median(values):.3g}).",

@@ -18,46 +18,54 @@ from spectrakit.io.streams import on_disk
 from spectrakit.log import say
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
 from spectrakit.transfer.control import control_facts
+from spectrakit.transfer.lock import locked
 from spectrakit.transfer.record import Entry, append, file_facts
 from spectrakit.transfer.result import PropertyResult, TransferResult
 from spectrakit.verbs.outputs import make_folder
-from spectrakit.verbs.transfer_folder import TransferFolder, outputs_of
+from spectrakit.verbs.transfer_folder import CURRENT, TransferFolder, outputs_of
 from spectrakit.verbs.transfer_result import Fitting
 
 METRICS, REPORT = "metrics.json", "report.html"
+_ENOUGH = 5  # test samples whose errors stand for those of new ones
 _CONTROLS = 10  # samples that stand for standards where there are none
 
 
 def write_transfer(
     found: Fitting, settings: Mapping[str, Any], name: str, out: Path, summary: Summary,
-    reason: str,
+    reason: str, png: bool,
 ) -> None:  # fmt: skip
     """Write everything of one fit into a transfer folder; the version in use changes last."""
-    make_folder(out)
-    folder = TransferFolder(out)
-    label = folder.next_label(name or _slug("-".join(settings["properties"])))
-    _write_bundle(found, label, out, settings)
-    metrics = out / METRICS
-    _write_json(metrics, metrics_of(found.result, label))
     from spectrakit.report.transfer import write_transfer_report
 
+    make_folder(out)
+    folder = TransferFolder(out)
     about = {**found.result.about, "parameters": dict(settings), "spectrakit": __version__}
-    write_transfer_report(replace(found.result, about=about), out / REPORT, _title(found.result))
-    folder.use(label)
-    head = append(
-        out,
-        Entry(
-            action="fit",
-            reason=reason,
-            parameters=dict(settings),
-            inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
-            outputs=outputs_of(out, label, (METRICS, REPORT)),
-            result={
-                "label": label,
-                "forced": [gate.name for gate in found.result.gates if not gate.passed],
-            },
-        ),
-    )
+    metrics = out / METRICS
+    with locked(out / CURRENT):
+        label = folder.next_label(name or _slug("-".join(settings["properties"])))
+        _write_bundle(found, label, out, settings)
+        _write_json(metrics, metrics_of(found.result, label))
+        title = _title(found.result)
+        write_transfer_report(replace(found.result, about=about), out / REPORT, title)
+        if png:
+            from spectrakit.report.png import write_png
+
+            summary.outputs += [str(path) for path in write_png(found.result, out)]
+        folder.use(label)
+        head = append(
+            out,
+            Entry(
+                action="fit",
+                reason=reason,
+                parameters=dict(settings),
+                inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
+                outputs=outputs_of(out, label, (METRICS, REPORT)),
+                result={
+                    "label": label,
+                    "forced": [gate.name for gate in found.result.gates if not gate.passed],
+                },
+            ),
+        )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
     say(f"{out / label} is in use; head of the record: {head}")
 
@@ -126,10 +134,12 @@ def _control(found: Fitting, graph: TraceGraph) -> dict[str, Any]:
     place = {name: k for k, name in enumerate(found.raw.samples)}
     ids = [name for name in found.check_ids if name in place] or list(found.raw.samples[:_CONTROLS])
     spectra = found.raw.values[[place[name] for name in ids]]
-    errors = {
-        one.name: (one.standards.value - one.standards.known)[np.isfinite(one.standards.value)]
-        for one in found.result.properties
-    }
+    errors: dict[str, Any] = {}
+    for one in found.result.properties:
+        judged = one.test if one.test is not None and len(one.test.known) >= _ENOUGH else None
+        judged = judged or one.standards
+        error = judged.value - judged.known
+        errors[one.name] = error[np.isfinite(error)]
     names = [one.name for one in found.result.properties]
     return control_facts(ids, spectra, graph.expected(spectra)["value"], names, errors)
 

@@ -53,6 +53,15 @@ def test_residuals_left_out_are_those_of_fits_without_the_group() -> None:
         assert residual[:, held] == pytest.approx(expected, abs=1e-9)
 
 
+def test_few_fits_at_once_are_the_same_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(20, 30)), rng.normal(size=(20, 1))
+    groups = cv_groups(20, 1)
+    together = residuals_left_out(x @ x.T, y, np.ones(20), groups)
+    monkeypatch.setattr("spectrakit.transfer.pls._AT_ONCE", 1200)
+    assert residuals_left_out(x @ x.T, y, np.ones(20), groups) == pytest.approx(together)
+
+
 def test_past_the_rank_the_last_model_is_repeated() -> None:
     x = np.outer(np.arange(6.0), np.ones(10))
     y = 2.0 * np.arange(6.0)[:, None] + 1

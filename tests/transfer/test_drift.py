@@ -167,7 +167,7 @@ def test_errors_have_one_line_and_the_right_code(cli, meal, source, tmp_path):
     raman = day(tmp_path, "r", trace(np.ones(61), "s1", modality="raman"))
     fails(4, "nothing in the inputs fits", meal, raman, "--date", "2026-01-01")
     fails(2, "has no column 'sample'", meal, good, "--date", "2026-01-01", "--targets",
-          write(tmp_path / "t.csv", "id,fat\n1,2\n"))  # fmt: skip
+          write(tmp_path / "t.csv", "tube,fat\n1,2\n"))  # fmt: skip
     fails(3, "'high' is no number", meal, good, "--date", "2026-01-01", "--targets",
           write(tmp_path / "u.csv", "sample,fat\ns1,high\n"))  # fmt: skip
     fails(3, "'fat' is in g/kg; the model answers in %", meal, good, "--date", "2026-01-01",
@@ -318,7 +318,9 @@ def test_facts_of_replicates_are_those_of_the_textbook():
     names = ["a", "a", "a", "b", "b", "c"]
     predicted = rng.normal(size=(6, 1))
     spectra = spectra_of(heights(["s1"] * 6), seed=1)
-    facts = control_facts(names, spectra, predicted, ["fat"], {"fat": np.array([0.3, -0.4])})
+    facts = control_facts(
+        names, spectra, predicted, ["fat"], {"fat": np.array([0.3, np.nan, -0.4])}
+    )
     a, b = predicted[:3, 0], predicted[3:5, 0]
     pooled = sqrt((a.var(ddof=1) * 2 + b.var(ddof=1)) / 3)
     assert facts["repeatability"]["fat"] == pytest.approx(pooled)
@@ -338,3 +340,29 @@ def test_the_history_keeps_what_it_was_given(tmp_path):
     assert [c.date for c in read_controls(tmp_path)] == ["2026-01-01", "2026-01-02"]
     assert repr(read_controls(tmp_path)[0]) == repr(two)
     assert read_controls(tmp_path)[1].sample == "ü?"
+
+
+@pytest.mark.parametrize(
+    ("shift", "residual", "verdict"),
+    [(0.03, 0.0, "keep"), (0.07, 0.0, "watch"), (-0.12, 0.0, "transfer again"),
+     (0.07, 1.0, "transfer again"), (0.0, 1.0, "bias correction"), (0.05, 0.5, "watch")],
+)  # fmt: skip
+def test_a_small_shift_matters_where_answers_are_off_too(shift, residual, verdict):
+    found = judge(FACTS, [control("d", residual, shift=shift)], "d", {"fat": "%"})
+    assert found.verdict == verdict
+
+
+def test_spectra_with_gaps_at_the_fit_keep_what_is_known(tmp_path):
+    spectra = spectra_of(heights(["s1", "s1", "s2"]), seed=1)
+    spectra[:, 3] = np.nan
+    predicted = np.array([[1.0], [1.2], [np.nan]])
+    facts = control_facts(["s1", "s1", "s2"], spectra, predicted, ["fat"], {})
+    kept = json.loads(json.dumps(facts).replace("NaN", "null"))  # as the manifest keeps it
+    assert kept["shift"] == {"samples": {"s1": None, "s2": None}, "sd": None}
+    assert kept["samples"] == {"s1": {"fat": 1.1}, "s2": {"fat": None}}
+    calibration = {"half_width": [None, None], "drift": facts}
+    bundle, _ = fit_into(tmp_path, "meal@1", said_otherwise={"calibration": calibration})
+    read = ControlFacts.of(bundle)
+    assert read.samples["s1"] == {"fat": 1.1}
+    assert np.isnan(read.samples["s2"]["fat"])
+    assert np.isnan(read.mean_spectrum).sum() == 1
