@@ -112,6 +112,32 @@ NOTES: dict[str, dict[str, str]] = {
             "it. Spectra that cannot be read (NaN in the peaks, negative m/z, arrays that "
             "disagree) are dropped and counted. Peaks are put in order of m/z."
         ),
+        "TRACES": (
+            "The axis of a trace stays as the file has it: its direction, its unit, its uneven "
+            "steps; nothing is resampled, and transmittance stays transmittance. A file that "
+            "states no unit keeps none: --axis-unit and --modality say it where the file does "
+            "not. Everything else that the file says of a spectrum is kept in extra; --where "
+            "extra.KEY=VALUE selects by it. A file with several blocks (OPUS: sample, reference, "
+            "absorbance ...) gives one spectrum for each; --where extra.block=AB takes the "
+            "absorbance.\n\n"
+            "A tidy table has one spectrum in each row; its header names each channel by its "
+            "position. Columns named sample, instrument, split, group, replicate, name, modality "
+            "and value_unit mean that; other columns of numbers are reference values, 'moisture "
+            "[%]' with its unit, moisture_sel the standard error of the reference method; other "
+            "columns of text belong to the sample (sample.KEY), or to the spectrum (extra.KEY) "
+            "where they differ between the spectra of a sample."
+        ),
+        "FORMATS": (
+            "The content decides, not the name. Peaks: mzML, MGF, MSP. Instruments: Galactic SPC "
+            "(old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
+            "SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
+            "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "
+            "ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and Renishaw text. "
+            "Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and ECOSTRESS text, FITS. "
+            "Arrays and tables: MATLAB (4 to 7.3, with dataset objects), HDF5 and netCDF, numpy, "
+            "Parquet (needs pyarrow), Excel, CSV and TSV, columns of text. Written: stores, mzML, "
+            "MGF and MSP for peaks, JCAMP-DX and CSV for traces."
+        ),
     },
     "identify": {
         "WHAT IS SEARCHED": (
