@@ -4,9 +4,8 @@ Nested cross-validation: the standards are cut into folds (replicates and groups
 method is fitted, its choices by its own inner folds included, to all folds but one and predicts
 that one. Test samples are predicted once and decide nothing.
 
-The source keeps the samples whose measurement on the target is left out, as it would in use: an
-error here is that of the transfer. Standards spread to the edges make up for what a new sample
-would add; on four data sets intervals from these errors cover what they state.
+A standard that is left out leaves the source too, where its twin carries the same label: a new
+sample was never measured there either.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +63,7 @@ def sweep(
         nested: also predict every standard by fits that did not see it.
         advance: called with 1 after each method.
     """
-    parts = [(subset(data, rows), held) for rows, held in data.folds()] if nested else []
+    parts = [(without(data, rows, held), held) for rows, held in data.folds()] if nested else []
     found: list[Swept] = []
     for method in methods:
         found.append(_one(method, data, test, seed, parts))
@@ -106,12 +105,22 @@ def _nested(
     return predicted
 
 
-def subset(data: Standards, rows: Rows | Sequence[int]) -> Standards:
-    """Return the data with some of the standards only; source samples stay."""
+def without(data: Standards, rows: Rows, held: Rows) -> Standards:
+    """Return the data without some standards (held), on the target and on the source.
+
+    Args:
+        data: everything.
+        rows: (r,) standards that stay.
+        held: (h,) standards that go, with the source samples that they are.
+    """
+    gone = np.setdiff1d(data.twins[held], data.twins[rows])
+    kept = np.setdiff1d(np.arange(len(data.source)), gone)
     return replace(
         data,
+        source=data.source[kept],
+        known=data.known[kept],
         target=data.target[rows],
-        twins=data.twins[rows],
+        twins=np.searchsorted(kept, data.twins[rows]),
         labels=data.labels[rows],
         groups=data.groups[rows],
     )
