@@ -54,8 +54,9 @@ def check_folder(out: str | Path) -> Path:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: {reason}.", hint="Choose another --out.") from error
-    foreign = [name for name in names if "@" not in name]
-    if len(foreign) == len(names) and names and not is_transfer_folder(path):
+    # a fit that was killed leaves a lock, parts and bundles
+    ours = [name for name in names if "@" in name or name == f"{CURRENT}.lock"]
+    if names and not ours and not is_transfer_folder(path):
         raise UsageError(
             f"{path}: holds other files ('{names[0]}') and no transfer.",
             hint="Name a new or empty folder, or one that transfer fit made.",

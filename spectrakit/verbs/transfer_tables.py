@@ -135,8 +135,8 @@ def _texts(spectra: Sequence[Spectrum]) -> dict[str, tuple[str, str]]:
     for one in spectra:
         columns = one.sample_info.columns if one.sample_info else {}
         for name, cell in columns.items():
-            if name not in found and not _is_number(cell):
-                found[name] = (one.sample, cell)
+            if name not in found and not _is_number(str(cell)):
+                found[name] = (one.sample, str(cell))
     return found
 
 

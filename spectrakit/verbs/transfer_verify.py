@@ -16,6 +16,7 @@ from spectrakit.log import say
 from spectrakit.output import write_json
 from spectrakit.transfer.history import HISTORY
 from spectrakit.transfer.record import Entry, append, check, versions
+from spectrakit.verbs.outputs import refuse_own_input
 from spectrakit.verbs.transfer_compare import Comparison, compare
 from spectrakit.verbs.transfer_folder import TransferFolder, recorded_fit
 
@@ -70,6 +71,10 @@ def verify(
     folder.refuse_output(out, export)
     kept = _head(head)
     entries = check(path, kept or None)
+    read = [Path(str(one["path"])) for entry in entries for one in entry["inputs"]]
+    for output in (out, export):
+        if output is not None:
+            refuse_own_input(Path(output), read)
     found = Verified(str(path), entries=len(entries))
     if entries:
         found.head = str(entries[-1]["hash"])

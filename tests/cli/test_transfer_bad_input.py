@@ -211,6 +211,17 @@ def test_constant_channels_and_axes_of_the_other_direction_are_no_errors(fit, tm
     assert "2 of 60 channels have the same value in every spectrum" in done.stderr
 
 
+def test_verify_and_drift_write_over_no_input(fit, cli, tmp_path):
+    """The head of the record was written over the spectra it vouches for."""
+    assert fit(OLD, NEW, "--standards", "8").exit_code == 0
+    known = {name: (tmp_path / name).read_bytes() for name in ("old.csv", "new.csv")}
+    done = cli("transfer", "verify", "out", "--no-rerun", "--export", "old.csv")
+    refused(done, 2, "old.csv: is an input and the output")
+    done = cli("transfer", "drift", "out", "new.csv", "--date", "2026-01-02", "--report", "new.csv")
+    refused(done, 2, "new.csv: is an input and the output")
+    assert {name: (tmp_path / name).read_bytes() for name in known} == known
+
+
 NAMES = ["a\nb", "a\tb", "<script>alert(1)</script>", "../../evil", "x" * 3000, "šé漢\u202e",
          "=1+1", '"q"', "s'q", "a,b", *(f"s{k:02d}" for k in range(10, 40))]  # fmt: skip
 
