@@ -74,6 +74,7 @@ EXAMPLES: dict[str, list[str]] = {
     "evaluate": [
         "spectrakit identify sample.mzML -o hits.tsv",
         "spectrakit evaluate identify hits.tsv --truth truth.tsv",
+        "spectrakit evaluate transfer old.h5 new.h5 -p moisture --standards 0,5,10 -o methods.tsv",
     ],
 }
 
