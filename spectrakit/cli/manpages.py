@@ -4,8 +4,9 @@ A test regenerates them and compares, so that a page can never differ from ``--h
 """
 
 import sys
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from spectrakit import __version__
 from spectrakit.cli import SECTIONS, load_command
@@ -29,16 +30,27 @@ def escape(text: str) -> str:
 
 
 def _option(param: Any) -> list[str]:
-    names = ", ".join(param.opts)
-    metavar = "" if getattr(param, "is_flag", False) else (param.metavar or param.name.upper())
-    default = param.default
-    shown = default is not None and default is not False and default != () and default != []
+    names = ", ".join([*param.opts, *param.secondary_opts])
+    metavar = "" if getattr(param, "is_flag", False) else (param.metavar or _kind(param))
+    default = getattr(param.default, "value", param.default)
+    if isinstance(default, bool):
+        default = param.opts[0] if default and param.secondary_opts else None
+    shown = default not in (None, "", (), []) and "[default:" not in (param.help or "")
     note = f" [default: {default}]" if shown and not callable(default) else ""
     return [
         ".TP",
         f"\\fB{escape(names)}\\fR \\fI{escape(metavar)}\\fR".replace(" \\fI\\fR", ""),
         escape((param.help or "") + note),
     ]
+
+
+def _kind(param: Any) -> str:
+    """Return the words that an option takes, or its name where it takes any."""
+    annotation = param.type_descriptor.annotation
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, Enum):
+            return "|".join(str(word.value) for word in one)
+    return param.name.upper()
 
 
 def _more(param: Any) -> str:

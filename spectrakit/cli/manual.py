@@ -1,10 +1,15 @@
 """What the manual pages say beyond the options: examples that were run, and notes."""
 
+from spectrakit.cli.manual_transfer import TRANSFER
+
 EXAMPLES: dict[str, list[str]] = {
     "convert": [
         "spectrakit convert run.mzML -o run.h5",
         "spectrakit convert runs/ -o stores/ --summary account.json",
         "spectrakit convert library.msp.gz -o library.mgf",
+        "spectrakit convert opus/ -o meal.h5 --where extra.block=AB --targets lab.csv",
+        "spectrakit convert old_nir.csv -o old.h5 --axis-unit nm",
+        "spectrakit convert film.spc -o film.jdx",
     ],
     "identify": [
         "spectrakit identify sample.mzML",
@@ -17,6 +22,9 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit identify film.jdx --library polymers --exclude 2280-2400 --method derivative",
     ],
     "transfer": [
+        "spectrakit transfer plan old.h5 -p moisture --standards 12 -o standards.tsv",
+        "spectrakit transfer fit old.h5 new.h5 -p moisture --test-where split=test -o meal",
+        "spectrakit transfer fit old.h5 new.h5 -p moisture --standards 0 -o meal",
         "spectrakit transfer predict meal/ monday/ -o monday.tsv",
         "spectrakit transfer predict meal/meal@1 monday/ --average",
         "spectrakit transfer drift meal/ standards/ --date 2026-11-20 --report drift.html",
@@ -104,6 +112,32 @@ NOTES: dict[str, dict[str, str]] = {
             "it. Spectra that cannot be read (NaN in the peaks, negative m/z, arrays that "
             "disagree) are dropped and counted. Peaks are put in order of m/z."
         ),
+        "TRACES": (
+            "The axis of a trace stays as the file has it: its direction, its unit, its uneven "
+            "steps; nothing is resampled, and transmittance stays transmittance. A file that "
+            "states no unit keeps none: --axis-unit and --modality say it where the file does "
+            "not. Everything else that the file says of a spectrum is kept in extra; --where "
+            "extra.KEY=VALUE selects by it. A file with several blocks (OPUS: sample, reference, "
+            "absorbance ...) gives one spectrum for each; --where extra.block=AB takes the "
+            "absorbance.\n\n"
+            "A tidy table has one spectrum in each row; its header names each channel by its "
+            "position. Columns named sample, instrument, split, group, replicate, name, modality "
+            "and value_unit mean that; other columns of numbers are reference values, 'moisture "
+            "[%]' with its unit, moisture_sel the standard error of the reference method; other "
+            "columns of text belong to the sample (sample.KEY), or to the spectrum (extra.KEY) "
+            "where they differ between the spectra of a sample."
+        ),
+        "FORMATS": (
+            "The content decides, not the name. Peaks: mzML, MGF, MSP. Instruments: Galactic SPC "
+            "(old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
+            "SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
+            "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "
+            "ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and Renishaw text. "
+            "Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and ECOSTRESS text, FITS. "
+            "Arrays and tables: MATLAB (4 to 7.3, with dataset objects), HDF5 and netCDF, numpy, "
+            "Parquet (needs pyarrow), Excel, CSV and TSV, columns of text. Written: stores, mzML, "
+            "MGF and MSP for peaks, JCAMP-DX and CSV for traces."
+        ),
     },
     "identify": {
         "WHAT IS SEARCHED": (
@@ -190,50 +224,7 @@ NOTES: dict[str, dict[str, str]] = {
             "other parameters is refused (exit 2)."
         ),
     },
-    "transfer": {
-        "FOLDER": (
-            "A transfer is a folder: NAME@1/, NAME@2/ ... are bundles, one for each fit; current "
-            "holds the label in use; record.jsonl is the record; drift.jsonl holds the control "
-            "measurements of all days. A bundle alone can be copied to another computer: predict "
-            "takes it as it is, and then writes no record."
-        ),
-        "COLUMNS OF PREDICT": (
-            "file sample property value unit lower upper gate q t2 spectrum model note. One row "
-            "for each spectrum and property. lower and upper are the interval that the fit could "
-            "promise, empty where it could not. gate is pass, or which of q (residual of the "
-            "spectrum) and t2 (distance from the centre) is beyond its limit: then value is empty "
-            "unless --force is said. Spectra on another axis that covers the model's are "
-            "interpolated, and it is said; others are counted with the reason."
-        ),
-        "DRIFT": (
-            "Samples that the fit knows are compared with its answers then; other samples with "
-            "the reference values in their files, or all with --targets TABLE (column sample and "
-            "one for each property). Columns: date file sample property predicted known "
-            "known_from residual unit z state gate q t2 shift verdict spectrum; z is the residual "
-            "in standard deviations, shift in channels against the same sample at the fit.\n\n"
-            "A day counts by its mean over samples: warning beyond 2, action beyond 3 standard "
-            "deviations of the mean, or CUSUM (k 0.5, h 5) over the days. A mean that is off asks "
-            "for a bias correction, which is given with its 95 % interval. Samples whose errors "
-            "differ among themselves by more than chance, a wavelength axis that is off by a "
-            "tenth of a channel (or by less, with a bias), or most spectra beyond q or t2 ask for "
-            "a new transfer. The standard deviation comes from "
-            "replicates at the fit, and is at least 0.3 of the model's own error. The verdict "
-            "does not change the answers of predict."
-        ),
-        "RECORD": (
-            "Each line of record.jsonl holds the hash of the line before it and its own, SHA-256 "
-            "of its JSON with sorted keys and without spaces. It says what was done, when (UTC), "
-            "by which user of the operating system, why, with which parameters, versions and "
-            "files. A changed, removed or moved line shows. Whoever can write the folder can also "
-            "cut off the end or write a new record: that shows only against a head that was kept "
-            "elsewhere, so commands print it, and verify writes it with --export and takes it "
-            "with --head. It helps a lab's own quality control; no regulation is claimed to be "
-            "met.\n\nverify compares every file with the record, fits the version in use again "
-            "from the recorded parameters in a temporary folder, and compares the answers of both "
-            "graphs: the same bits, or the largest difference, which must not exceed 1e-9 of the "
-            "spread of the answers."
-        ),
-    },
+    "transfer": TRANSFER,
     "pretrain": {"RUNS": _RUNS},
     "distill": {
         "STUDENTS": (

@@ -111,6 +111,9 @@ def fit(
     force: Annotated[
         bool, typer.Option("--force", help="Go on where a gate refuses; the record says so.")
     ] = False,
+    png: Annotated[
+        bool, typer.Option("--png", help="Also write the main figures as PNG, for slides.")
+    ] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     seed: SeedOption = 0,
     summary: SummaryOption = None,
@@ -144,7 +147,7 @@ def fit(
         force=force,
     )
     with accounted("transfer fit", summary, **settings.as_json()) as account:
-        run(settings, out, account, reason)
+        run(settings, out, account, reason, png)
 
 
 def standards_of(text: str) -> int | tuple[str, ...] | None:

@@ -21,6 +21,7 @@ FloatArray = NDArray[np.float64]
 PRIOR: Mapping[str, float] = {
     "average": 1.0,
     "plain-ensemble": 0.6,
+    "paired-average": 0.2,
     "target-only": 0.05,
 }
 SHARPNESS = 4.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrakit import __version__
 from spectrakit.accounting import InputAccount, Summary
-from spectrakit.errors import InputError, SpectrakitError, UsageError
+from spectrakit.errors import InputError, MissingExtraError, SpectrakitError, UsageError
 from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
@@ -148,6 +148,10 @@ def _into_one(paths: Sequence[Path], out: Path, what: Conversion, summary: Summa
                 for _ in read_spectra(path, InputAccount(str(path))):
                     pass
             good[path] = account
+        except MissingExtraError as error:
+            if len(paths) == 1:
+                raise
+            note_error(summary, error)
         except InputError as error:
             note_error(summary, error)
     if not good:
@@ -187,7 +191,7 @@ def _into_folder(
                 summary.outputs.append(str(target))
             elif done.error is not None:
                 summary.open_input(done.path)
-                if len(paths) == 1 or not isinstance(done.error, InputError):
+                if len(paths) == 1 or not isinstance(done.error, InputError | MissingExtraError):
                     summary.errors.append(str(done.error))
                     raise done.error
                 note_error(summary, done.error)

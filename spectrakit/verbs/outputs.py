@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrakit.accounting import InputAccount, Summary, file_sha256
-from spectrakit.errors import InputError, UsageError
+from spectrakit.errors import InputError, SpectrakitError, UsageError
 from spectrakit.io.streams import STDIN, on_disk
 from spectrakit.jobs import Ledger
 from spectrakit.log import say
@@ -112,7 +112,7 @@ def _entry(path: Path, ledger: Ledger) -> dict[str, Any] | None:
         return None
 
 
-def note_error(summary: Summary, error: InputError) -> None:
+def note_error(summary: Summary, error: SpectrakitError) -> None:
     """Show the error of one file, even with --quiet; the others go on."""
     summary.errors.append(str(error))
     complain(f"spectrakit: error: {error}\n  {error.hint}".rstrip())

@@ -61,7 +61,7 @@ class FitSettings:
 
 
 def fit(
-    settings: FitSettings, out: str | Path, summary: Summary, reason: str = ""
+    settings: FitSettings, out: str | Path, summary: Summary, reason: str = "", png: bool = False
 ) -> TransferResult:
     """Fit, write the transfer folder, and return what was found.
 
@@ -70,6 +70,7 @@ def fit(
         out: folder that takes the bundle, ``metrics.json``, the report and the record.
         summary: filled with accounts and outputs.
         reason: for the record.
+        png: also write the main figures.
 
     Raises:
         InputError: an input cannot be read.
@@ -84,7 +85,7 @@ def fit(
         found = _fit(settings, summary)
         gates = refuse(found.result.gates, settings.force)
         found = replace(found, result=replace(found.result, gates=gates))
-        write_transfer(found, settings.as_json(), settings.name, out, summary, reason)
+        write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
     return found.result
 
 

@@ -28,6 +28,11 @@ def is_transfer_folder(path: Path) -> bool:
     return (path / CURRENT).is_file() or (path / RECORD).is_file()
 
 
+def _left(name: str) -> bool:
+    """Say whether a killed fit left this: a lock, or a part of a file."""
+    return name.endswith(".lock") or ".part-" in name
+
+
 def check_folder(out: str | Path) -> Path:
     """Return the folder of a fit, after a look at whether it can take one. Nothing is made.
 
@@ -44,7 +49,7 @@ def check_folder(out: str | Path) -> Path:
             raise InputError(
                 f"{path}: is a file, and a fit needs a folder.", hint="Choose another --out."
             )
-        names = sorted(one.name for one in path.iterdir()) if there else []
+        names = sorted(one.name for one in path.iterdir() if not _left(one.name)) if there else []
         nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

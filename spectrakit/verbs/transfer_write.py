@@ -32,7 +32,7 @@ _CONTROLS = 10  # samples that stand for standards where there are none
 
 def write_transfer(
     found: Fitting, settings: Mapping[str, Any], name: str, out: Path, summary: Summary,
-    reason: str,
+    reason: str, png: bool,
 ) -> None:  # fmt: skip
     """Write everything of one fit into a transfer folder; the version in use changes last."""
     from spectrakit.report.transfer import write_transfer_report
@@ -47,6 +47,10 @@ def write_transfer(
         _write_json(metrics, metrics_of(found.result, label))
         title = _title(found.result)
         write_transfer_report(replace(found.result, about=about), out / REPORT, title)
+        if png:
+            from spectrakit.report.png import write_png
+
+            summary.outputs += [str(path) for path in write_png(found.result, out)]
         folder.use(label)
         head = append(
             out,

@@ -26,7 +26,7 @@ from spectrakit.transfer.standards import DESIGNS
 GROUPS = {  # computed and kept apart
     "classical": ("none", "mean-difference", "pds", "updating", "target-only", "plain-ensemble"),
     "averages": ("paired-average", "average"),
-    "auto": ("average", "plain-ensemble", "target-only"),
+    "auto": ("average", "plain-ensemble", "paired-average", "target-only"),
     "apart": ("target-only", "jypls", "paired-average", "average"),
     "free": (),
 }

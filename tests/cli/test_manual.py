@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spectrakit.cli.manpages import pages
+from spectrakit.cli.manual import NOTES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,6 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_page_is_what_the_command_line_says(name):
     held = (ROOT / "man" / name).read_text(encoding="utf-8")
     assert held == pages()[name], "run: python -m spectrakit.cli.manpages man"
+
+
+def test_the_page_of_transfer_has_a_line_for_each_method():
+    from spectrakit.transfer.registry import METHODS
+
+    told = NOTES["transfer"]["METHODS"]
+    assert [one.name for one in METHODS if f"\n\n{one.name}: " not in told] == []
 
 
 def test_every_page_is_installed_in_its_section():

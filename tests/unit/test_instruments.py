@@ -41,6 +41,8 @@ def test_instruments_share_the_standards_only(tables):
     assert shared == {sample for sample, name in split.items() if name == "train"}
     assert len(shared) == 12 and set(daily["sample"]) <= shared
     assert set(old["split"]) == {"train", "test"}
+    on_old = dict(zip(old["sample"], old["split"], strict=True))
+    assert {on_old[sample] for sample in shared} == {"train"}
 
 
 def test_the_new_instrument_reads_water_at_longer_wavelengths(tables):
