@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.affine import AffineSum, Term
 from spectrakit.transfer.automatic import automatic
+from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.figures import bootstrap_rmse, figures_of, iso_tests
 from spectrakit.transfer.gates import check_skill
@@ -151,7 +152,7 @@ def _property(
             sum(row.seconds for row in rows),
         )  # fmt: skip
         rows.insert(0, chosen)
-    sec = float(np.sqrt(np.mean(ridge_average(data.source, data.known)[1][:, place] ** 2)))
+    sec = _sec(data, place)
     if value_test is not None and problem.test is not None and len(known_test):
         shown = _predicted(
             tuple(problem.test.samples[row] for row in rows_test), known_test, value_test, interval
@@ -171,6 +172,13 @@ def _property(
         standards, shown, tests, sel,
     )  # fmt: skip
     return result, check_skill(left_out, labels, name)
+
+
+def _sec(data: Standards, place: int) -> float:
+    """Return the standard error of the best source calibration, left-out samples predicted."""
+    known = data.known[:, [place]]
+    errors = [ridge_average(data.source, known, (one.name,))[1] for one in PREPROCESSINGS]
+    return min(float(np.sqrt(np.mean(error**2))) for error in errors)
 
 
 def _ceiling_rmse(problem: Problem, name: str, test: FloatArray, known_test: FloatArray) -> float:
