@@ -19,6 +19,8 @@ from spectrakit.cli.shared import (
 from spectrakit.cli.transfer_fitting import fit, plan
 
 app = verb_group("Make a calibration work on another instrument, and know when it does not.")
+app.command()(plan)
+app.command()(fit)
 
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="OUT", help="Folder that transfer fit made.")
@@ -217,7 +219,3 @@ def drift(
             reason=reason,
             summary=account,
         )
-
-
-app.command()(plan)
-app.command()(fit)

@@ -26,6 +26,7 @@ PRIOR: Mapping[str, float] = {
 }
 SHARPNESS = 4.0
 _SHOWN = 0.005
+_LEAST = 2  # standards
 
 
 def automatic(
@@ -92,6 +93,12 @@ def _best_alone(
             f"no method could be fitted ({reasons}).", hint="Measure more standards."
         )
     judged = [one for one in fitted if one.nested is not None]
+    if not judged and len(labels) < _LEAST:
+        raise MismatchError(
+            f"{len(labels)} standard says too little of how two instruments differ: auto needs "
+            f"{_LEAST} standards, there are {len(labels)}.",
+            hint="Measure another, or transfer without standards (--standards 0).",
+        )
     best = (
         min(judged, key=lambda one: float(np.log(_mse(one.nested, labels)).mean()))
         if judged

@@ -67,7 +67,23 @@ def write_transfer(
             ),
         )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
+    for one in found.result.properties:
+        say(_in_short(one))
     say(f"{out / label} is in use; head of the record: {head}")
+
+
+def _in_short(one: PropertyResult) -> str:
+    """Return the result of a property as one line."""
+    row = next(row for row in one.rows if row.method == one.method)
+    told = [f"{one.name}: {one.method}"]
+    if row.rmsep is not None:
+        told.append(f"RMSEP {row.rmsep:.4g} {one.unit}".rstrip() + f" on {row.n_test} test samples")
+    if row.cv_rmse is not None:
+        told.append(f"{row.cv_rmse:.4g} on standards left out")
+    half = one.interval.half_width
+    interval = f"± {half:.4g}" if half is not None else f"none ({one.interval.reason})"
+    told.append(f"{one.interval.level:.0%} interval {interval}")
+    return ", ".join(told)
 
 
 def _slug(text: str) -> str:
