@@ -4,8 +4,10 @@ Nested cross-validation: the standards are cut into folds (replicates and groups
 method is fitted, its choices by its own inner folds included, to all folds but one and predicts
 that one. Test samples are predicted once and decide nothing.
 
-A standard that is left out leaves the source too, where its twin carries the same label: a new
-sample was never measured there either.
+A standard that is left out stays among the source samples, though new samples were never measured
+there. Standards spread to the edges err more than new samples will, which outweighs it: without
+the twins, intervals from 5 standards of the sugarcane set covered 94 % where 80 % were stated, at
+2.2 times the width; with them 87 %, at 1.5 times (``tests/benchmarks/transfer.py``).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -63,7 +65,7 @@ def sweep(
         nested: also predict every standard by fits that did not see it.
         advance: called with 1 after each method.
     """
-    parts = [(without(data, rows, held), held) for rows, held in data.folds()] if nested else []
+    parts = [(subset(data, rows), held) for rows, held in data.folds()] if nested else []
     found: list[Swept] = []
     for method in methods:
         found.append(_one(method, data, test, seed, parts))
@@ -105,22 +107,12 @@ def _nested(
     return predicted
 
 
-def without(data: Standards, rows: Rows, held: Rows) -> Standards:
-    """Return the data without some standards (held), on the target and on the source.
-
-    Args:
-        data: everything.
-        rows: (r,) standards that stay.
-        held: (h,) standards that go, with the source samples that they are.
-    """
-    gone = np.setdiff1d(data.twins[held], data.twins[rows])
-    kept = np.setdiff1d(np.arange(len(data.source)), gone)
+def subset(data: Standards, rows: Rows) -> Standards:
+    """Return the data with some of the standards only; source samples stay."""
     return replace(
         data,
-        source=data.source[kept],
-        known=data.known[kept],
         target=data.target[rows],
-        twins=np.searchsorted(kept, data.twins[rows]),
+        twins=data.twins[rows],
         labels=data.labels[rows],
         groups=data.groups[rows],
     )
