@@ -82,4 +82,5 @@ def derivative_matrix(p: int, derivative: int) -> FloatArray:
     """
     from scipy.signal import savgol_filter
 
-    return savgol_filter(np.eye(p), window_of(p), 2, deriv=derivative, axis=1)
+    made = savgol_filter(np.eye(p), window_of(p), 2, deriv=derivative, axis=1)
+    return np.asarray(made, np.float64)
