@@ -74,7 +74,9 @@ def automatic(
     )
     return (
         Fitted(
-            mixture([one.calibration for one in fits], wide), nested, (shares,) * labels.shape[1]
+            mixture([one.calibration for one in fits], wide),
+            lambda: nested,
+            (shares,) * labels.shape[1],
         ),
         nested,
         weights,

@@ -14,16 +14,20 @@ splits that no table shows, on four data sets.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.transfer.affine import AffineSum, Term, limits
-from spectrakit.transfer.members import LABEL_FREE, TARGET_ONLY, UPDATED, Member, Standards, members
+from spectrakit.transfer.honest import WHOLE, Errors, Folds
+from spectrakit.transfer.members import LABEL_FREE, TARGET_ONLY, UPDATED, Member, members
 from spectrakit.transfer.methods import Fitted, Method
 from spectrakit.transfer.ridge import PENALTIES
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 PRIOR_STANDARDS = 8.0
 SHARPNESS = 5.0
@@ -39,66 +43,103 @@ def average(found: Iterable[Member], data: Standards, *, labelled: bool = True) 
         labelled: whether the labels of the standards may be looked at.
     """
     parts = list(found)
-    n_standards, k = data.labels.shape
     low, high = limits(data.known)
-    usual = _usual(parts, k)
-    kept = n_standards / (n_standards + PRIOR_STANDARDS)
-    scores = np.empty((len(parts), k))
-    left_out = np.empty((len(parts), n_standards, k))
-    picks: list[list[tuple[int, int]]] = []
-    columns = np.arange(k)
-    for row, member in enumerate(parts):
-        known = kept * member.honest_mse + (1 - kept) * usual
-        base = known if member.family == TARGET_ONLY else member.source_mse
-        best = (base + known).reshape(-1, k).argmin(axis=0)
-        setting, penalty = np.divmod(best, len(PENALTIES))
-        left_out[row] = member.left_out[setting, penalty, :, columns].T
-        honest = member.honest_mse[setting, penalty, columns]
-        if labelled and member.family == LABEL_FREE:
-            honest = np.mean((left_out[row] - data.labels) ** 2, axis=0)
-        known = kept * honest + (1 - kept) * usual
-        own = known if member.family == TARGET_ONLY else base[setting, penalty, columns]
-        scores[row] = own + known
-        picks.append(list(zip(setting.tolist(), penalty.tolist(), strict=True)))
-    weights = (scores / scores.min(axis=0)) ** -SHARPNESS
-    weights /= weights.sum(axis=0)
+    choice = _choose(parts, data, WHOLE, labelled)
     terms = [
         _term(member, pick, weight, low, high)
-        for member, pick, weight in zip(parts, picks, weights, strict=True)
+        for member, pick, weight in zip(parts, choice.picks, choice.weights, strict=True)
     ]
-    clipped = np.clip(left_out, low, high)
     return Fitted(
         AffineSum(tuple(terms)),
-        np.einsum("mk,mnk->nk", weights, clipped),
-        tuple(_heaviest(parts, picks, weights, column) for column in range(k)),
+        lambda: _nested(parts, data, labelled),
+        tuple(_heaviest(parts, choice, column) for column in range(data.known.shape[1])),
     )
 
 
-def _usual(parts: list[Member], k: int) -> FloatArray:
+def _nested(parts: list[Member], data: Standards, labelled: bool) -> FloatArray:
+    """Return (N, k) predictions of standards: fits, choices and weights without their fold."""
+    low, high = limits(data.known)
+    columns = np.arange(data.known.shape[1])
+    predicted = np.empty_like(data.labels)
+    for fold, (_, held) in enumerate(data.folds()):
+        choice = _choose(parts, data, frozenset([fold]), labelled)
+        values = np.stack(
+            [
+                member.outside(fold)[setting, penalty, :, columns].T
+                for member, (setting, penalty) in zip(parts, choice.picks, strict=True)
+            ]
+        )  # (members, h, k)
+        predicted[held] = np.einsum("mk,mhk->hk", choice.weights, np.clip(values, low, high))
+    return predicted
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What was chosen of m members.
+
+    Attributes:
+        picks: for each member, (k,) configurations and (k,) penalties.
+        weights: (m, k), sum 1 over members.
+    """
+
+    picks: list[tuple[Rows, Rows]]
+    weights: FloatArray
+
+
+def _choose(parts: list[Member], data: Standards, left: Folds, labelled: bool) -> _Choice:
+    """Choose configurations and weights without looking at some folds."""
+    errors = [member.errors(left) for member in parts]
+    labels = data.labels[errors[0].rows]
+    n_standards, k = labels.shape
+    usual = _usual(parts, errors)
+    kept = n_standards / (n_standards + PRIOR_STANDARDS)
+    scores = np.empty((len(parts), k))
+    picks: list[tuple[Rows, Rows]] = []
+    columns = np.arange(k)
+    for row, (member, one) in enumerate(zip(parts, errors, strict=True)):
+        known = kept * one.honest_mse + (1 - kept) * usual
+        base = known if member.family == TARGET_ONLY else one.source_mse
+        best = (base + known).reshape(-1, k).argmin(axis=0)
+        setting, penalty = np.divmod(best, len(PENALTIES))
+        honest = one.honest_mse[setting, penalty, columns]
+        if labelled and member.family == LABEL_FREE:
+            left_out = one.left_out[setting, penalty, :, columns].T
+            honest = np.mean((left_out - labels) ** 2, axis=0)
+        known = kept * honest + (1 - kept) * usual
+        own = known if member.family == TARGET_ONLY else base[setting, penalty, columns]
+        scores[row] = own + known
+        picks.append((setting, penalty))
+    weights = (scores / scores.min(axis=0)) ** -SHARPNESS
+    return _Choice(picks, weights / weights.sum(axis=0))
+
+
+def _usual(parts: list[Member], errors: list[Errors]) -> FloatArray:
     """Return (k,) the error on standards left out that a configuration has (geometric mean)."""
-    some = [one for one in parts if one.family == UPDATED] or parts
+    both = zip(parts, errors, strict=True)
+    some = [one for member, one in both if member.family == UPDATED] or errors
+    k = some[0].honest_mse.shape[2]
     logs = [np.log(one.honest_mse + _TINY).reshape(-1, k) for one in some]
     return np.exp(np.mean(np.concatenate(logs), axis=0))
 
 
 def _term(
-    member: Member, pick: list[tuple[int, int]], weight: FloatArray, low: FloatArray,
-    high: FloatArray,
-) -> Term:  # fmt: skip
-    pairs = [member.affine(*where, column) for column, where in enumerate(pick)]
+    member: Member, pick: tuple[Rows, Rows], weight: FloatArray, low: FloatArray, high: FloatArray
+) -> Term:
+    pairs = [
+        member.affine(setting, penalty, column)
+        for column, (setting, penalty) in enumerate(zip(*(at.tolist() for at in pick), strict=True))
+    ]
     slope = np.stack([slope for slope, _ in pairs], axis=1)
     offset = np.array([offset for _, offset in pairs])
     return Term(member.preprocessing.basis, slope, offset, weight, low, high)
 
 
-def _heaviest(
-    parts: list[Member], picks: list[list[tuple[int, int]]], weights: FloatArray, column: int
-) -> str:
-    best = int(weights[:, column].argmax())
-    member, (setting, _) = parts[best], picks[best][column]
-    text = member.texts[setting]
+def _heaviest(parts: list[Member], choice: _Choice, column: int) -> str:
+    best = int(choice.weights[:, column].argmax())
+    member, (settings, _) = parts[best], choice.picks[best]
+    text = member.texts[int(settings[column])]
     told = f"{member.name} on {member.preprocessing.name}" + (f" ({text})" if text else "")
-    return f"{len(parts)} members; heaviest: {told}, {weights[best, column]:.0%}"
+    return f"{len(parts)} members; heaviest: {told}, {choice.weights[best, column]:.0%}"
 
 
 def fit_average(data: Standards, seed: int) -> Fitted:
@@ -119,6 +160,7 @@ AVERAGE = Method(
     fit_average,
     2,
     False,
+    nested=True,
 )
 PAIRED_AVERAGE = Method(
     "paired-average",
@@ -127,4 +169,5 @@ PAIRED_AVERAGE = Method(
     fit_paired_average,
     2,
     False,
+    nested=True,
 )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.pls import LATENT_VARIABLES, cv_groups, fit_pls, residuals_left_out
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -22,12 +22,12 @@ from spectrakit.transfer.imported import (
 )
 from spectrakit.transfer.joint_y import joint_y
 from spectrakit.transfer.mapped import MapFits, mapped, unchanged
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted, Method
 from spectrakit.transfer.nested import Train, check, range_of_labels, search, unlimited
 from spectrakit.transfer.plain_ensemble import fit_plain_ensemble
 from spectrakit.transfer.pls import TOLERANCE
 from spectrakit.transfer.projected import projected
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standardisers import (
     CCA_TEXTS,
     DS_TEXTS,

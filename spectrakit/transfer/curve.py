@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.averaging import fit_average
 from spectrakit.transfer.bases import PREPROCESSINGS
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.result import CurvePoint, LearningCurve
 from spectrakit.transfer.simulated import virtual_instruments
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import Design
 
 FloatArray = NDArray[np.float64]

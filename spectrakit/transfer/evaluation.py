@@ -18,9 +18,9 @@ from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.figures import figures_of
 from spectrakit.transfer.intervals import interval_of
 from spectrakit.transfer.labelfree import mean_map
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.ridge import Ridge
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import Design
 from spectrakit.transfer.sweep import sweep
 from spectrakit.transfer.unpaired import fit_unpaired

@@ -14,10 +14,10 @@ from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.figures import bootstrap_rmse, figures_of, iso_tests
 from spectrakit.transfer.gates import check_skill
 from spectrakit.transfer.intervals import interval_of
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted, Method
 from spectrakit.transfer.problem import Problem
 from spectrakit.transfer.result import Gate, Interval, MethodRow, Predicted, PropertyResult
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.sweep import Swept, sweep
 
 FloatArray = NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.transfer.bases import derivative_matrix
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.result import Gate
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError
 from spectrakit.transfer.calibrations import Calibration, Instruments
-from spectrakit.transfer.members import Standards
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]

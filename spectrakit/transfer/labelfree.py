@@ -87,10 +87,7 @@ def covariance_penalised(
     scale = differ / max(float(differ.mean()), np.finfo(float).tiny) + _ISOTROPIC
     turn = vectors / np.sqrt(scale)  # in these coordinates the penalty is a ridge
     model = Ridge(own @ turn, known)
-    penalties = len(model.dual)
-    slopes = np.stack(
-        [axes.T @ (turn @ (model.rows.T @ model.dual[one])) for one in range(penalties)]
-    )
+    slopes = (axes.T @ turn @ model.loadings) @ model.along
     return slopes, model.y_mean - np.einsum("p,lpk->lk", centre, slopes), model.source_mse
 
 

@@ -92,7 +92,8 @@ def windows(values: FloatArray, half: int) -> FloatArray:
     """Return (n, p, 2 half + 1) channels around each channel, zero beyond the ends."""
     if half == 0:
         return values[..., None]
-    padded = np.pad(values, [(0, 0), (half, half)])
+    padded = np.zeros((len(values), values.shape[1] + 2 * half))
+    padded[:, half:-half] = values
     return np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=-1)
 
 

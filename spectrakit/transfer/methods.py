@@ -2,29 +2,35 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.transfer.affine import AffineSum
-from spectrakit.transfer.members import Standards
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fitted:
     """A fitted method.
 
     Attributes:
         calibration: of target spectra.
-        left_out: (N, k) predictions of standards by fits that did not see them (``data.folds``).
+        predict_left_out: returns ``left_out``, which takes longer than the fit.
         chosen: (k,) what was chosen, as text.
     """
 
     calibration: AffineSum
-    left_out: FloatArray
+    predict_left_out: Callable[[], FloatArray]
     chosen: tuple[str, ...]
+
+    @cached_property
+    def left_out(self) -> FloatArray:
+        """(N, k) predictions of standards by fits that did not see them (``data.folds``)."""
+        return self.predict_left_out()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Method:
             cannot be fitted to such data.
         least: standards that it needs.
         same_axis: whether both instruments must share the axis.
+        nested: whether ``left_out`` of its fits leaves the source whole, as the sweep does.
     """
 
     name: str
@@ -48,3 +55,4 @@ class Method:
     fit: Callable[[Standards, int], Fitted]
     least: int
     same_axis: bool
+    nested: bool = False

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import MismatchError
 from spectrakit.transfer.affine import AffineSum, Term, limits
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted
 from spectrakit.transfer.pls import smallest_within
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -113,7 +113,7 @@ class Search:
     def without(self, left: frozenset[int]) -> Trained:
         """Return the way trained without some folds."""
         if left not in self._trained:
-            self._trained[left] = self.train(self._rows(left))
+            self._trained[left] = self.train(self.data.without(left))
         return self._trained[left]
 
     def score(self, left: frozenset[int] = frozenset()) -> FloatArray:
@@ -123,7 +123,7 @@ class Search:
             found: list[FloatArray] = []
             for fold, (_, held) in enumerate(self.data.folds()):
                 more = left | {fold}
-                if fold in left or len(self._rows(more)) < self.least:
+                if fold in left or len(self.data.without(more)) < self.least:
                     continue
                 errors = self.without(more).errors(held)
                 if errors is not None:
@@ -134,16 +134,10 @@ class Search:
         return self._scores[left]
 
     def fitted(self) -> Fitted:
-        """Return the best configuration of each property, with nested predictions."""
+        """Return the best configuration of each property."""
         choice = smallest_within(self.score(), self.tolerance)
         whole = self.without(frozenset())
         k = len(choice)
-        left_out = np.empty((len(self.data.target), k))
-        for fold, (_, held) in enumerate(self.data.folds()):
-            left = frozenset([fold])
-            best = smallest_within(self.score(left), self.tolerance)
-            found = self.without(left).predict(self.data.target[held])
-            left_out[held] = np.clip(found[best, :, np.arange(k)].T, *self.clip(self._rows(left)))
         parts = [whole.affine(int(choice[column]), column) for column in range(k)]
         low, high = self.clip(np.arange(len(self.data.target)))
         term = Term(
@@ -155,7 +149,20 @@ class Search:
             high,
         )
         texts = tuple(whole.texts[int(one)] for one in choice)
-        return Fitted(AffineSum((term,)), left_out, texts)
+        return Fitted(AffineSum((term,)), self.left_out, texts)
+
+    def left_out(self) -> FloatArray:
+        """Return (N, k) predictions of standards: fits and choices without their fold."""
+        predicted = np.empty_like(self.data.labels)
+        columns = np.arange(predicted.shape[1])
+        for fold, (_, held) in enumerate(self.data.folds()):
+            left = frozenset([fold])
+            best = smallest_within(self.score(left), self.tolerance)
+            found = self.without(left).predict(self.data.target[held])
+            predicted[held] = np.clip(
+                found[best, :, columns].T, *self.clip(self.data.without(left))
+            )
+        return predicted
 
     def left_of(self, rows: Rows) -> frozenset[int]:
         """Return the folds that these rows of the standards have nothing of."""
@@ -164,10 +171,6 @@ class Search:
             for fold, (_, held) in enumerate(self.data.folds())
             if not np.isin(held, rows).any()
         )
-
-    def _rows(self, left: frozenset[int]) -> Rows:
-        held = [rows for fold, (_, rows) in enumerate(self.data.folds()) if fold in left]
-        return np.setdiff1d(np.arange(len(self.data.target)), np.concatenate([*held, []]))
 
 
 def search(data: Standards, train: Train, *, least: int = 1, clip: Clip | None = None) -> Search:

@@ -9,9 +9,9 @@ from spectrakit.transfer.affine import mixture
 from spectrakit.transfer.calibrations import LINEAR, Instruments
 from spectrakit.transfer.mapped import Mapped, mapped
 from spectrakit.transfer.maps import SpectrumMap, mean_difference
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted
 from spectrakit.transfer.nested import Search, Several, search
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standardisers import PDS_TEXTS, piecewise_ranks
 from spectrakit.transfer.updated import same_space, updated
 
@@ -42,8 +42,11 @@ def fit_plain_ensemble(data: Standards, seed: int) -> Fitted:
     texts = tuple(
         "; ".join(one.chosen[column] for one in found) for column in range(data.known.shape[1])
     )
-    left_out = np.mean([one.left_out for one in found], axis=0)
-    return Fitted(mixture([one.calibration for one in found], weights), left_out, texts)
+    return Fitted(
+        mixture([one.calibration for one in found], weights),
+        lambda: np.mean([one.left_out for one in found], axis=0),
+        texts,
+    )
 
 
 @dataclass

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.common_axis import CommonAxis, common_axis
-from spectrakit.transfer.members import Standards
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import DESIGNS
 from spectrakit.transfer.table import SpectraTable
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.errors import MismatchError
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Fitted, Method
+from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -88,7 +88,7 @@ def _one(
         return Swept(method, None, None, None, 0.0, reason)
     try:
         fitted = method.fit(data, seed)
-        inner = _nested(method, data, seed, parts)
+        inner = _nested(method, fitted, data, seed, parts)
     except MismatchError as error:
         return Swept(method, None, None, None, process_time() - start, str(error).rstrip("."))
     predicted = None if test is None else fitted.calibration.predict(test)
@@ -96,11 +96,14 @@ def _one(
 
 
 def _nested(
-    method: Method, data: Standards, seed: int, parts: Sequence[tuple[Standards, Rows]]
-) -> FloatArray | None:
+    method: Method, fitted: Fitted, data: Standards, seed: int,
+    parts: Sequence[tuple[Standards, Rows]],
+) -> FloatArray | None:  # fmt: skip
     fewest = min((len(np.unique(part.groups)) for part, _ in parts), default=0)
     if len(parts) < 2 or fewest < method.least:
         return None
+    if method.nested:
+        return fitted.left_out
     predicted = np.empty_like(data.labels)
     for part, held in parts:
         predicted[held] = method.fit(part, seed).calibration.predict(data.target[held])

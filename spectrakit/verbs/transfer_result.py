@@ -12,9 +12,9 @@ from spectrakit.preprocess.trace_steps import TraceStep
 from spectrakit.transfer.affine import AffineSum
 from spectrakit.transfer.gates import GateModel, check_shift, check_swapped, gate_model
 from spectrakit.transfer.maps import mean_difference, piecewise
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.problem import Problem
 from spectrakit.transfer.result import Gate, PropertyResult, Spectra, TransferResult
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import scores_of
 from spectrakit.transfer.table import SpectraTable
 from spectrakit.verbs.transfer_tables import InstrumentSpectra

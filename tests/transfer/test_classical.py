@@ -9,9 +9,9 @@ from spectrakit.errors import MismatchError
 from spectrakit.transfer.calibrations import LINEAR, RAW, SG1, Instruments
 from spectrakit.transfer.classical import CLASSICAL, by_updating, fit_classical
 from spectrakit.transfer.mapped import mapped
-from spectrakit.transfer.members import Standards
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.nested import search
+from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standardisers import mean_differences
 from spectrakit.transfer.updated import WEIGHTS
 

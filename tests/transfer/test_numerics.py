@@ -16,7 +16,7 @@ from spectrakit.transfer.figures import figures_of, iso_tests
 from spectrakit.transfer.fit import joined
 from spectrakit.transfer.gates import SLACK, gate_model
 from spectrakit.transfer.intervals import interval_of
-from spectrakit.transfer.joint import SETTINGS, affine_joint, fit_joint, predict_joint
+from spectrakit.transfer.joint import SETTINGS, Joint, SourceSide
 from spectrakit.transfer.maps import global_gain, latent_ridge, mean_difference, piecewise
 from spectrakit.transfer.ridge import PENALTIES, Ridge
 from spectrakit.transfer.standards import DESIGNS, scores_of
@@ -88,22 +88,24 @@ def test_a_sum_is_the_sum_of_clipped_terms(seed):
 def rows():
     rng = np.random.default_rng(4)
     x = smooth(rng, 14, 9)
-    return x - x[:9].mean(axis=0), rng.normal(size=(14, 2)), np.r_[np.zeros(9), np.ones(5)], rng
+    return x, rng.normal(size=(14, 2)), np.r_[np.zeros(9), np.ones(5)], rng
 
 
 @pytest.mark.parametrize("which", range(len(SETTINGS)))
-def test_the_joint_ridge_is_a_ridge_on_explicit_features(rows, which):
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_joint_ridge_is_a_ridge_on_explicit_features(rows, which, narrow):
     """Twice the channels: those of every row, and those of the target alone."""
     x, y, is_target, rng = rows
-    new = smooth(rng, 3, 9) - 0.5
+    x = x[:, :6] if narrow else x  # fewer channels than source samples, or as many
+    new = smooth(rng, 3, x.shape[1]) - 0.5
     one = SETTINGS[which]
-    gram = x @ x.T
-    fit = fit_joint(gram, y, is_target)
-    found = predict_joint(fit, gram, new @ x.T, is_target)[which]
+    fit = Joint(SourceSide(x[:9], y[:9]), x[9:], y[9:])
+    found = fit.predict(new)[which]
     weight = 1 + (one.weight - 1) * is_target
     root = np.sqrt(one.freedom)
-    wide = np.hstack([x, root * is_target[:, None] * x])
-    wide_new = np.hstack([new, root * new])
+    centre = x[:9].mean(axis=0)  # a difference between the instruments turns around it
+    wide = np.hstack([x, root * is_target[:, None] * (x - centre)])
+    wide_new = np.hstack([new, root * (new - centre)])
     around = (wide - weight @ wide / weight.sum()) * np.sqrt(weight)[:, None]
     mean_eigenvalue = (around**2).sum() / len(x)
     for penalty in CHOSEN:
@@ -111,12 +113,15 @@ def test_the_joint_ridge_is_a_ridge_on_explicit_features(rows, which):
         model.fit(wide, y, sample_weight=weight)
         np.testing.assert_allclose(found[penalty], model.predict(wide_new), atol=1e-7)
         for column in range(2):
-            slope, offset = affine_joint(fit, x, gram, is_target, one, which, penalty, column)
+            slope, offset = fit.affine(which, penalty, column)
             np.testing.assert_allclose(new @ slope + offset, found[penalty][:, column], atol=1e-9)
-        keep = np.arange(14) != 11
-        model.fit(wide[keep], y[keep], sample_weight=weight[keep])
-        left_out = model.predict(wide[[11]])[0] - y[11]
-        np.testing.assert_allclose(fit.loo[which, penalty, 11], left_out, rtol=1e-4, atol=1e-6)
+        left_out = []
+        for row in range(9):
+            keep = np.arange(14) != row
+            model.fit(wide[keep], y[keep], sample_weight=weight[keep])
+            left_out.append(model.predict(wide[[row]])[0] - y[row])
+        expected = np.mean(np.square(left_out), axis=0)
+        np.testing.assert_allclose(fit.source_mse()[which, penalty], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
