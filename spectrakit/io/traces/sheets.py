@@ -18,7 +18,8 @@ from spectrakit.errors import InputError
 from spectrakit.io.traces.array_rule import FEW, is_axis
 from spectrakit.io.traces.channels import Channels, find_channels
 from spectrakit.io.traces.text import ABSENT, number
-from spectrakit.io.traces.tidy import NATIVE_ID, read_tidy
+from spectrakit.io.traces.tidy import read_tidy
+from spectrakit.io.traces.tidy_layout import NATIVE_ID
 from spectrakit.io.traces.units import known_axis_unit
 from spectrakit.spectrum import Spectrum
 

@@ -1,0 +1,154 @@
+"""Tables as labs have them: lines above the header, rows of units, decimal commas, damage."""
+
+import pytest
+from builders import read_text
+
+from spectrakit.errors import InputError
+
+CHANNELS = [1100, 1110, 1120, 1130, 1140]
+
+
+def table(*rows, header="sample", channels=CHANNELS):
+    return "\n".join([",".join([header, *map(str, channels)]), *rows]) + "\n"
+
+
+def said_of(cli, tmp_path, text):
+    """Return what convert tells the person of a table."""
+    path = tmp_path / "said.csv"
+    path.write_text(text)
+    result = cli("convert", path, "-o", tmp_path / "said.h5", "--axis-unit", "nm")
+    assert result.exit_code == 0
+    return result.stderr
+
+
+ROWS = ("a,0.31,0.33,0.32,0.35,0.34", "b,0.41,0.43,0.42,0.45,0.44")
+
+
+@pytest.mark.parametrize("name", ["wavelength", "Wavelength [nm]", "nm", "Raman shift", "cm-1"])
+def test_samples_named_by_numbers_are_no_channels(tmp_path, name):
+    """Samples 1 to 6 in columns were read as spectra of six channels, one for each wavelength."""
+    rows = [f"{x},{x / 1e3},2,3,4,5,6" for x in CHANNELS]
+    text = table(*rows, header=name, channels=range(1, 7))
+    spectra, account = read_text(tmp_path, text, "a.csv")
+    assert account.format == "columns-text"
+    assert [s.sample for s in spectra] == ["1", "2", "3", "4", "5", "6"]
+    assert spectra[0].axis.values.tolist() == CHANNELS
+
+
+def test_a_series_in_time_is_still_a_table_of_spectra(tmp_path):
+    text = table("1,1,2,3,4,5", "2,2,3,4,5,6", header="time [min]")
+    spectra, account = read_text(tmp_path, text, "a.csv")
+    assert account.format == "tidy-csv"
+    assert len(spectra) == 2
+
+
+def test_a_table_without_header_is_not_read_with_a_spectrum_as_axis(tmp_path):
+    """The first spectrum was taken for the positions of the channels, and was gone."""
+    with pytest.raises(InputError, match="no known format") as caught:
+        read_text(tmp_path, "\n".join(ROWS) + "\n", "a.csv")
+    assert "header" in caught.value.hint
+
+
+def test_channels_out_of_order_are_kept_and_said(tmp_path, cli):
+    text = table(*ROWS, channels=[1130, 1140, 1100, 1110, 1120])
+    spectra, _ = read_text(tmp_path, text, "a.csv")
+    assert spectra[0].axis.values.tolist() == [1130, 1140, 1100, 1110, 1120]
+    assert "1140 is followed by 1100" in said_of(cli, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["NIR export 2026\n\n", "# instrument: X5\n# date: 2026-11-30\n", "Operator;Meier\n\n"],
+)
+def test_lines_above_the_header_are_kept_as_facts(tmp_path, above):
+    """A title or comments above the header made the table 'no known format'."""
+    spectra, account = read_text(tmp_path, above + table(*ROWS), "a.csv")
+    assert account.format == "tidy-csv"
+    assert [s.sample for s in spectra] == ["a", "b"]
+    assert spectra[0].extra
+
+
+def test_a_row_of_units_below_the_header_is_no_spectrum(tmp_path):
+    """It was dropped as a bad spectrum, and turned every reference value into text."""
+    text = table("-,%,nm,nm,nm,nm,nm", "a,12.5,1,2,3,4,5", "b,13.5,2,3,4,5,6",
+                 header="sample,moisture")  # fmt: skip
+    spectra, account = read_text(tmp_path, text, "a.csv")
+    assert (account.kept, account.dropped.total()) == (2, 0)
+    assert spectra[0].axis.unit == "nm"
+    known = spectra[0].sample_info.targets["moisture"]
+    assert (known.value, known.unit) == (12.5, "%")
+
+
+def test_a_row_of_units_may_name_the_unit_of_the_values(tmp_path):
+    spectra, account = read_text(tmp_path, table(",Abs,Abs,Abs,Abs,Abs", *ROWS), "a.csv")
+    assert account.dropped.total() == 0
+    assert {s.value_unit for s in spectra} == {"absorbance"}
+
+
+def test_a_row_of_units_of_the_reference_values_only(tmp_path):
+    text = table(",%,,,,,", "a,12.5,1,2,3,4,5", header="sample,moisture")
+    (spectrum,), account = read_text(tmp_path, text, "a.csv")
+    assert account.dropped.total() == 0
+    assert spectrum.sample_info.targets["moisture"].unit == "%"
+
+
+def test_text_in_one_cell_does_not_cost_the_other_reference_values(tmp_path, cli):
+    """One 'n.d.' turned the whole column 'moisture [%]' into text, without a word."""
+    rows = [f"s{i},{cell},1,2,3,4,5" for i, cell in enumerate(["12.5", "<0.5", "13.5", "11"])]
+    text = table(*rows, header="sample,moisture [%]")
+    spectra, _ = read_text(tmp_path, text, "a.csv")
+    values = [s.sample_info.targets.get("moisture") for s in spectra]
+    assert [v.value if v else None for v in values] == [12.5, None, 13.5, 11]
+    assert spectra[1].extra["moisture [%]"] == "<0.5"
+    said = said_of(cli, tmp_path, text)
+    assert "'moisture [%]'" in said
+    assert "'<0.5' in row 2" in said
+
+
+def test_text_in_numbers_without_a_unit_is_said(tmp_path, cli):
+    rows = [f"s{i},{cell},1,2,3,4,5" for i, cell in enumerate(["12.5", "wet", "13.5", "11"])]
+    text = table(*rows, header="sample,moisture")
+    spectra, _ = read_text(tmp_path, text, "a.csv")
+    assert spectra[1].sample_info.columns == {"moisture": "wet"}
+    assert "'wet' in row 2" in said_of(cli, tmp_path, text)
+
+
+def test_a_dropped_row_names_column_and_cell(tmp_path, cli):
+    said = said_of(cli, tmp_path, table(ROWS[0], "b,1,2,OVRFLW,4,5"))
+    assert "row 2, column '1120' ('OVRFLW'): dropped, a value is no number" in said
+    assert "read 2, kept 1, dropped 1" in said
+
+
+def test_quoted_decimal_commas_between_commas(tmp_path):
+    """A comma table with decimal commas in quotes lost every spectrum."""
+    text = table('a,"0,31","0,333","0,32","0,35","1"', channels=[f'"{x},5"' for x in CHANNELS])
+    (spectrum,), _ = read_text(tmp_path, text, "a.csv")
+    assert spectrum.value.tolist() == [0.31, 0.333, 0.32, 0.35, 1]
+    assert spectrum.axis.values[0] == 1100.5
+
+
+def test_quoted_thousands_are_not_taken_for_decimals(tmp_path):
+    _, account = read_text(tmp_path, table('a,"1,100","1,200","1,300","1,400","1,500"'), "a.csv")
+    assert account.dropped == {"a value is no number": 1}
+
+
+def test_an_open_quote_that_swallows_rows_is_an_error(tmp_path):
+    """Three spectra were gone and counted as one short row."""
+    with pytest.raises(InputError, match=r"row 2.*quote"):
+        read_text(tmp_path, table(ROWS[0], f'"{ROWS[1]}', *ROWS), "a.csv")
+
+
+def test_missing_cells_at_the_end_of_a_row_are_missing_values(tmp_path):
+    """A table with spectra in columns was refused where the last of them had a gap."""
+    text = "nm,a,b\n" + "".join(f"{x},1,{'' if x == 1120 else 2}\n" for x in CHANNELS)
+    spectra, _ = read_text(tmp_path, text, "a.csv")
+    assert [s.sample for s in spectra] == ["a", "b"]
+    assert str(spectra[1].value.tolist()) == "[2.0, 2.0, nan, 2.0, 2.0]"
+
+
+def test_a_last_row_without_an_end_is_said(tmp_path, cli):
+    """A text cut inside its last number was read with a wrong value, without a word."""
+    text = "1100 0.31\n1110 0.32\n1120 0.33\n1130 0.34\n"
+    assert "last line" not in said_of(cli, tmp_path, text)
+    assert "last line has no end ('1130 0.3')" in said_of(cli, tmp_path, text[:-2])
+    assert "last line has no end" in said_of(cli, tmp_path, table(*ROWS)[:-2])
