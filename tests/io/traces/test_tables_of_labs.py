@@ -2,8 +2,10 @@
 
 import pytest
 from builders import read_text
+from containers import xlsx
 
 from spectrakit.errors import InputError
+from spectrakit.store import Store
 
 CHANNELS = [1100, 1110, 1120, 1130, 1140]
 
@@ -152,3 +154,17 @@ def test_a_last_row_without_an_end_is_said(tmp_path, cli):
     assert "last line" not in said_of(cli, tmp_path, text)
     assert "last line has no end ('1130 0.3')" in said_of(cli, tmp_path, text[:-2])
     assert "last line has no end" in said_of(cli, tmp_path, table(*ROWS)[:-2])
+
+
+def test_a_workbook_may_hold_the_reference_values(tmp_path, cli):
+    """A lab.xlsx was answered with 'is no text in UTF-8'."""
+    (tmp_path / "a.csv").write_text(table(*ROWS))
+    header = ["Sample ID", "moisture [%]", "operator"]
+    lab = [header, ["a", 12.5, "Meier"], ["b", 0.25, None]]
+    book = xlsx(tmp_path / "lab.xlsx", {"notes": [["read me"], ["soon"]], "lab": lab})
+    out = tmp_path / "a.h5"
+    result = cli("convert", tmp_path / "a.csv", "-o", out, "--targets", book)
+    assert result.exit_code == 0, result.stderr
+    with Store(out) as store:
+        assert store.targets["value"].ravel().tolist() == [12.5, 0.25]
+    assert "column 'operator' is left out: it holds no number ('Meier')" in result.stderr
