@@ -168,3 +168,17 @@ def test_a_workbook_may_hold_the_reference_values(tmp_path, cli):
     with Store(out) as store:
         assert store.targets["value"].ravel().tolist() == [12.5, 0.25]
     assert "column 'operator' is left out: it holds no number ('Meier')" in result.stderr
+
+
+def test_a_file_in_another_unit_is_left_out_and_the_others_are_finished(tmp_path, cli):
+    """One file whose unit contradicts --axis-unit left no output for the good ones."""
+    good, other = tmp_path / "good.csv", tmp_path / "other.csv"
+    good.write_text(table(*ROWS, "c,1,2,x,4,5"))
+    other.write_text(table(*ROWS, channels=[f"{x} nm" for x in CHANNELS]))
+    out = tmp_path / "a.h5"
+    result = cli("convert", other, good, "-o", out, "--axis-unit", "cm-1")
+    assert result.exit_code == 3
+    assert f"{other}: spectrum '1' has its axis in 'nm', not in 'cm-1'" in result.stderr
+    assert result.stderr.count("row 3, column '1120' ('x'): dropped") == 1
+    with Store(out) as store:
+        assert [s.axis.unit for s in store] == ["cm-1", "cm-1"]
