@@ -90,6 +90,8 @@ def _layout(first: str) -> TidyLayout | None:
         if header and header[0].startswith("#"):
             header[0] = header[0].lstrip("# ")
         ours = bool(header) and header[0].strip() == NATIVE_ID
+        if ours and len(header) == 1:  # a table without any spectrum
+            return TidyLayout(delimiter, header, Channels(1, 1, np.empty(0), ""), {0: ""}, ours)
         channels = find_channels(header, 1 if ours else FEWEST, at_end=ours)
         if channels is None or (not ours and _is_other(header, channels)):
             continue
