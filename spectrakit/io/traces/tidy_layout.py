@@ -39,6 +39,8 @@ _QUANTITY = re.compile(
 _ONE_WAY = 0.9  # of the steps of a header in two or more pieces
 _UNIT_TEXT = re.compile(r"[^\d;]{1,30}|[^\d;]{0,20}\d{1,3}[^\d;]{1,10}")
 
+_SURE_UNIT = re.compile(r"[%/°\[(]")
+
 
 @dataclass(frozen=True, slots=True)
 class TidyLayout:
@@ -93,14 +95,14 @@ def _layout(first: str) -> TidyLayout | None:
         if ours and len(header) == 1:  # a table without any spectrum
             return TidyLayout(delimiter, header, Channels(1, 1, np.empty(0), ""), {0: ""}, ours)
         channels = find_channels(header, 1 if ours else FEWEST, at_end=ours)
-        if channels is None or (not ours and _is_other(header, channels)):
+        if channels is None or (not ours and is_other(header, channels)):
             continue
         if best is None or len(channels.positions) > len(best.channels.positions):
             best = TidyLayout(delimiter, header, channels, _facts(header, channels), ours)
     return best
 
 
-def _is_other(header: Sequence[str], channels: Channels) -> bool:
+def is_other(header: Sequence[str], channels: Channels) -> bool:
     """Say whether bare numbers in a line are the values of a spectrum, or names of samples."""
     cells = header[channels.start : channels.stop]
     if channels.unit or any(isnan(number(cell)) for cell in cells):
@@ -141,10 +143,11 @@ def with_units(layout: TidyLayout, line: str) -> TidyLayout | None:
         cells = next(csv.reader([line.rstrip("\n")], delimiter=layout.delimiter), [])
     except csv.Error:
         return None
-    if layout.is_ours or len(cells) != len(layout.header):
+    if len(cells) != len(layout.header):
         return None
     start, stop = layout.channels.start, layout.channels.stop
-    facts = {i: cells[i].strip() for i in layout.facts if cells[i].strip()}
+    told = [i for i, meaning in layout.facts.items() if meaning != NATIVE_ID and cells[i].strip()]
+    facts = {i: cells[i].strip() for i in told}
     if any(not _UNIT_TEXT.fullmatch(cell) for cell in facts.values()):
         return None
     units = {cell.strip() for cell in cells[start:stop]}
@@ -153,7 +156,7 @@ def with_units(layout: TidyLayout, line: str) -> TidyLayout | None:
     if said and not axis and not values:
         return None
     named = any(layout.facts[i] for i in facts if facts[i] not in ABSENT)
-    if not said and (named or not facts):
+    if not said and (named or not facts or not all(map(_SURE_UNIT.search, facts.values()))):
         return None  # a sample without a spectrum
     header = list(layout.header)
     for i, unit in facts.items():

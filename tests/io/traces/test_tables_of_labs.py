@@ -1,7 +1,7 @@
 """Tables as labs have them: lines above the header, rows of units, decimal commas, damage."""
 
 import pytest
-from builders import read_text
+from builders import read, read_text
 from containers import xlsx
 
 from spectrakit.errors import InputError
@@ -182,3 +182,32 @@ def test_a_file_in_another_unit_is_left_out_and_the_others_are_finished(tmp_path
     assert result.stderr.count("row 3, column '1120' ('x'): dropped") == 1
     with Store(out) as store:
         assert [s.axis.unit for s in store] == ["cm-1", "cm-1"]
+
+
+def test_a_sheet_with_samples_named_by_numbers(tmp_path):
+    """In a workbook, too, samples 1 to 4 in columns were read as channels."""
+    rows = [[x, 0.1, 0.2, 0.3, 0.4] for x in range(1100, 1200, 10)]
+    path = xlsx(tmp_path / "a.xlsx", {"nir": [["wavelength", 1, 2, 3, 4], *rows]})
+    spectra, _ = read(path)
+    assert [s.sample for s in spectra] == ["1", "2", "3", "4"]
+    assert spectra[0].axis.values.tolist() == [row[0] for row in rows]
+
+
+def test_a_sheet_with_a_title_and_a_row_of_units(tmp_path):
+    """Only a header in the first row of a sheet was found."""
+    sheet = [["NIR of meal"], ["operator", "Meier"], ["sample", "fat", *CHANNELS]]
+    sheet += [[None, "%", *["nm"] * 5], ["a", 12.5, 1, 2, 3, 4, 5], ["b", 3, 2, 3, 4, 5, 6]]
+    spectra, account = read(xlsx(tmp_path / "a.xlsx", {"nir": sheet}))
+    assert account.dropped.total() == 0
+    assert [(s.sample, s.axis.unit, s.native_id) for s in spectra] == [
+        ("a", "nm", "nir!5"), ("b", "nm", "nir!6"),
+    ]  # fmt: skip
+    fat = spectra[0].sample_info.targets["fat"]
+    assert (fat.value, fat.unit) == (12.5, "%")
+
+
+def test_a_first_row_without_values_is_no_row_of_units(tmp_path):
+    text = table("wet,,,,,", "dry,1,2,3,4,5", header="note")
+    (spectrum,), account = read_text(tmp_path, text, "a.csv")
+    assert account.dropped == {"no values": 1}
+    assert spectrum.sample_info.columns == {"note": "dry"}
