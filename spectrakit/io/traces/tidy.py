@@ -19,7 +19,7 @@ below the header is in ``tidy_layout``.
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,13 +41,7 @@ from spectrakit.io.traces.text import (
     say_open_end,
     trace,
 )
-from spectrakit.io.traces.tidy_layout import (
-    MOST_ABOVE,
-    NATIVE_ID,
-    TidyLayout,
-    find_layout,
-    with_units,
-)
+from spectrakit.io.traces.tidy_layout import NATIVE_ID, TidyLayout, find_layout, with_units
 from spectrakit.io.traces.tidy_samples import Row, Samples
 from spectrakit.io.traces.units import value_unit
 from spectrakit.log import say
@@ -77,13 +71,11 @@ def read_tidy(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
     """
     drops = Drops(path, account)
     lines = lines_of(path, stream)
-    head = list(islice(lines, MOST_ABOVE + 1))
-    layout = find_layout(head)
+    layout = find_layout(lines)  # what is left begins below the header
     if layout is None:
         raise InputError(
             f"{path}: its first lines name no channels.", hint="Save the table with its header."
         )
-    lines = chain(head[layout.line :], lines)
     first = 1
     second = next(lines, "")
     if (with_them := with_units(layout, second)) is not None:
@@ -153,7 +145,7 @@ def _rows(
                 continue
             found = cells[start:stop]
             try:
-                values = numbers(found, comma=layout.delimiter != "," or _has_commas(found))
+                values = _numbers(found, layout.delimiter)
                 if np.isnan(values).all():
                     raise BadSpectrum(NO_VALUES)
             except BadSpectrum as error:
@@ -171,6 +163,17 @@ def _rows(
             f"{path}: row {reader.line_num}: {error}.", hint="Check the quotes of this row."
         ) from error
     say_open_end(path, last)
+
+
+def _numbers(cells: Sequence[str], delimiter: str) -> FloatArray:
+    if delimiter != ",":
+        return numbers(cells, comma=True)
+    try:
+        return numbers(cells)
+    except BadSpectrum:
+        if not _has_commas(cells):
+            raise
+        return numbers(cells, comma=True)
 
 
 def _has_commas(cells: Sequence[str]) -> bool:

@@ -31,6 +31,7 @@ _MEANINGS = {
     "inchi": "inchi", "formula": "formula",
 }  # fmt: skip
 MOST_ABOVE = 50  # lines above the header
+_LONGEST_ABOVE = 10_000  # characters of one of them
 _COMMENT = ("#", "%", "//", "!", '"#')
 _SPECTRAL = ("cm-1", "nm", "um", "Angstrom", "eV")
 _QUANTITY = re.compile(
@@ -52,20 +53,22 @@ class TidyLayout:
     facts: dict[int, str] = field(default_factory=dict[int, str])  # column -> meaning or ""
     is_ours: bool = False  # written by tidy_writer
     above: tuple[str, ...] = ()  # lines before the header
-    line: int = 1  # of the header, from 1
     values: str = ""  # unit of the values, from a row of units
 
 
 def find_layout(lines: Iterable[str]) -> TidyLayout | None:
-    """Return the layout that the first lines of a text say, or None when it is no such table."""
+    """Return the layout that the first lines of a text say, or None when it is no such table.
+
+    No line below the header is taken from ``lines``.
+    """
     above: list[str] = []
-    for at, line in enumerate(islice(lines, MOST_ABOVE + 1), 1):
+    for line in islice(lines, MOST_ABOVE + 1):
         text = line.rstrip("\n")
         found = _layout(text)
         if found is not None:
             said = [one for one in above if one.strip()]
             bare = found.channels.start == 0 and not found.channels.unit
-            return None if said and bare else replace(found, above=tuple(said), line=at)
+            return None if said and bare else replace(found, above=tuple(said))
         if not _may_stand_above(text):
             return None
         above.append(text)
@@ -74,7 +77,9 @@ def find_layout(lines: Iterable[str]) -> TidyLayout | None:
 
 def _may_stand_above(line: str) -> bool:
     text = line.strip()
-    if not text or text.startswith(_COMMENT):
+    if not text or len(text) > _LONGEST_ABOVE:
+        return not text
+    if text.startswith(_COMMENT):
         return True
     cells = [cell for cell in re.split(r"[,;\t|]", text) if cell.strip(' "')]
     return len(cells) <= 2 and isnan(number(cells[0])) if cells else True
