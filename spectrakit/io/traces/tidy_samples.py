@@ -39,7 +39,6 @@ class Samples:
     def __init__(
         self, header: Sequence[str], meanings: Mapping[int, str], rows: Sequence[Row], path: Path
     ) -> None:
-        self.header = header
         by = {meaning: i for i, meaning in meanings.items() if meaning}
         self.by_meaning = by
         stem = path.name.split(".")[0]
@@ -51,10 +50,9 @@ class Samples:
         self.disputed = {i: _disputed(rows, i) for i in (*free, *fixed)}
         shares = {i: _share_of_numbers(rows, i) for i in free}
         mixed = {i for i in free if _HALF <= shares[i] < 1 and _may_be_property(free[i], rows, i)}
-        self.odd = {i for i in mixed if _UNIT.fullmatch(free[i])}  # properties with text in cells
-        numeric = {i for i in free if shares[i] == 1} | self.odd
+        numeric = {i for i in free if shares[i] == 1}
         for i in sorted(mixed):
-            _say_text(path, free[i], rows, i, still=i in self.odd)
+            _say_text(path, free[i], rows, i)
         n_samples = len({row.sample for row in rows})
         self.properties = {
             i: _name_and_unit(free[i])
@@ -91,8 +89,6 @@ class Samples:
         for i, (name, unit) in self.properties.items():
             value = number(row.cells[i])
             if isnan(value):
-                if i in self.odd and row.cells[i].lower() not in ABSENT:
-                    extra[self.header[i].strip()] = row.cells[i]
                 continue
             error = self.errors.get(i)
             sd = number(row.cells[error]) if error is not None else nan
@@ -130,7 +126,7 @@ def _is_number(cell: str) -> bool:
     return not isnan(number(cell)) and not re.match(r"[+-]?0\d", cell)
 
 
-def _say_text(path: Path, name: str, rows: Sequence[Row], column: int, *, still: bool) -> None:
+def _say_text(path: Path, name: str, rows: Sequence[Row], column: int) -> None:
     """Tell the person of the text among the numbers of a column."""
     odd = [
         row
@@ -139,10 +135,10 @@ def _say_text(path: Path, name: str, rows: Sequence[Row], column: int, *, still:
     ]
     if not odd:  # ids such as 007
         return
-    what = "no reference value there" if still else "the column is kept as text"
     say(
         f"{path}: {len(odd)} of {len(rows)} cells of '{name}' are no numbers "
-        f"('{odd[0].cells[column][:40]}' in row {odd[0].number}): {what}"
+        f"('{odd[0].cells[column][:40]}' in row {odd[0].number}): it is kept "
+        "as text, and there are no reference values; correct or empty these cells"
     )
 
 
