@@ -34,6 +34,17 @@ def set_verbosity(level: int) -> None:
     log.setLevel({-1: logging.ERROR, 0: logging.INFO}.get(level, logging.DEBUG))
 
 
+@contextmanager
+def unsaid() -> Generator[None]:
+    """Keep quiet but for errors: what is read here is read again, and said then."""
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def say(message: str) -> None:
     """Tell the person at the terminal something; silent with --quiet."""
     log.info(message)

@@ -62,14 +62,15 @@ def convert(
         Path | None,
         typer.Option(
             metavar="SHEET",
-            help="CSV or TSV with the columns file, sample, type, batch, order.",
+            help="CSV, TSV or .xlsx with the columns file, sample, type, batch, order.",
         ),
     ] = None,
     targets: Annotated[
         Path | None,
         typer.Option(
             metavar="TABLE",
-            help="CSV or TSV with the column sample and one for each property: 'moisture [%]'.",
+            help="CSV, TSV or .xlsx with the column sample and one for each property: "
+            "'moisture [%]'.",
         ),
     ] = None,
     axis_unit: Annotated[

@@ -126,7 +126,13 @@ NOTES: dict[str, dict[str, str]] = {
             "and value_unit mean that; other columns of numbers are reference values, 'moisture "
             "[%]' with its unit, moisture_sel the standard error of the reference method; other "
             "columns of text belong to the sample (sample.KEY), or to the spectrum (extra.KEY) "
-            "where they differ between the spectra of a sample."
+            "where they differ between the spectra of a sample. A title or comments may stand "
+            "above the header, and a row of units below it; decimal commas are read. In a table "
+            "with one spectrum in each column the first column is the axis."
+            "\n\n"
+            "--targets takes the column sample (or sample id, sample no, id) and joins the others "
+            "to the spectra of these samples; ids that fit nothing are named, and a cell that "
+            "should be a number and is none is an error."
         ),
         "FORMATS": (
             "The content decides, not the name. Peaks: mzML, MGF, MSP. Instruments: Galactic SPC "

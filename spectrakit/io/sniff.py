@@ -45,7 +45,7 @@ def sniff(path: Path) -> str:
     raise InputError(
         f"{path}: is in no known format.",
         hint="Export it from the instrument's software: mass spectra as mzML, others as JCAMP-DX "
-        "or CSV.",
+        "or CSV; a table needs a header that names its channels: sample,1100,1110,...",
     )
 
 

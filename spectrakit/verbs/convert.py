@@ -15,7 +15,7 @@ from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.io.streams import on_disk
 from spectrakit.io.writers import export_suffix, why_not, write_spectra
 from spectrakit.jobs import Ledger, run_files
-from spectrakit.log import progress
+from spectrakit.log import progress, unsaid
 from spectrakit.spectrum import Spectrum
 from spectrakit.verbs.outputs import (
     is_folder,
@@ -145,8 +145,9 @@ def _into_one(paths: Sequence[Path], out: Path, what: Conversion, summary: Summa
         account = summary.open_input(path)
         try:
             if len(paths) > 1:  # a file that breaks off late must not leave its beginning behind
-                for _ in read_spectra(path, InputAccount(str(path))):
-                    pass
+                with unsaid():
+                    for spectrum in read_spectra(path, InputAccount(str(path))):
+                        what.stated.refuse_other_unit(spectrum, path)
             good[path] = account
         except MissingExtraError as error:
             if len(paths) == 1:

@@ -31,8 +31,8 @@ from spectrakit.verbs.library_embeddings import (
     described,
     forget_embeddings,
 )
+from spectrakit.verbs.structure_files import is_structure_list
 
-STRUCTURE_SUFFIXES = {".csv", ".tsv", ".smi", ".smiles", ".sdf", ".sd"}
 _INDICES = (INDEX_NAME, TRACE_INDEX, STRUCTURE_INDEX)
 LIST_COLUMNS = ("name", "kind", "spectra", "compounds", "bytes", "licence")
 
@@ -48,8 +48,9 @@ def add(
 ) -> Path:
     """Build a library and install it under ``name``.
 
-    Spectrum files (any that ``convert`` reads) make a spectral library; CSV, TSV, SMILES and
-    SDF files make a structure list. The library appears whole or not at all.
+    Spectrum files (any that ``convert`` reads) make a spectral library; SMILES and SDF files,
+    and CSV and TSV tables without spectra, make a structure list. The library appears whole or
+    not at all.
 
     Raises:
         UsageError: a name that is not allowed or taken, or both kinds of files at once.
@@ -85,12 +86,6 @@ def add(
         forget_embeddings(target, but=store.digest)
     summary.outputs.append(str(target))
     return target
-
-
-def is_structure_list(path: Path) -> bool:
-    """Say by its name whether a file is a list of structures."""
-    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".bz2")]
-    return bool(suffixes) and suffixes[-1] in STRUCTURE_SUFFIXES
 
 
 def _add_spectra(

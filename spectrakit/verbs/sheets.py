@@ -1,84 +1,24 @@
 """Tables that a lab keeps beside its spectra: samples of files, and properties of samples."""
 
-import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectrakit.accounting import file_sha256
-from spectrakit.errors import InputError, UsageError, did_you_mean
+from spectrakit.errors import InputError
 from spectrakit.log import say
 from spectrakit.spectrum import ReferenceValue
+from spectrakit.verbs.lab_tables import LabTable, plain_name
 
 if TYPE_CHECKING:
     from spectrakit.store import StoreWriter
 
-_SHEET_COLUMNS = ("file", "sample", "type", "batch", "order")
-_SAMPLE_IDS = ("sample", "sample_id", "id")
+_SAMPLE_IDS = ("sample", "sampleid", "samplename", "sampleno", "samplenumber", "samplecode", "id")
 _ERROR = re.compile(r"(.+?)[ _.-](?:sd|sel)", re.IGNORECASE)
 _UNIT = re.compile(r"(.+?)\s*(?:\[(.*)\]|\((.*)\))")
-
-
-def _read_table(path: Path, *keys: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Return the header and the rows of a CSV or TSV file whose header has one of ``keys``.
-
-    Raises:
-        InputError: missing, not UTF-8 text, or a row longer than the header.
-        UsageError: no column is called like one of ``keys``.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: is no text in UTF-8.", hint="Save the table as UTF-8."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read: {error.strerror or error}.", hint="Check the path."
-        ) from error
-    lines = text.splitlines()
-    head = lines[0] if lines else ""
-    delimiter = max(("\t", ";", ","), key=head.count)
-    reader = csv.DictReader(lines, delimiter=delimiter)
-    header = [name.strip() for name in reader.fieldnames or []]
-    low = [name.lower() for name in header]
-    if not set(keys) & set(low):
-        raise UsageError(
-            f"{path}: has no column '{keys[0]}'. {did_you_mean(keys[0], header)}".rstrip(),
-            hint=f"The first line must name the columns, '{keys[0]}' among them.",
-        )
-    if twice := [name for name in header if low.count(name.lower()) > 1]:
-        raise InputError(f"{path}: has two columns '{twice[0]}'.", hint="Rename or remove one.")
-    rows: list[dict[str, str]] = []
-    for number, row in enumerate(reader, 2):
-        if None in row:
-            raise InputError(
-                f"{path}: line {number} has more cells than the header.",
-                hint="Quote cells that hold the separator.",
-            )
-        rows.append({str(k).strip(): (v or "").strip() for k, v in row.items()})
-    return header, rows
-
-
-def _number(path: Path, place: str, cell: str) -> float:
-    """Return a cell as a number.
-
-    Raises:
-        InputError: it is none, or not finite.
-    """
-    try:
-        value = float(cell)
-    except ValueError:
-        value = nan
-    if not isfinite(value):
-        raise InputError(
-            f"{path}: {place}: '{cell}' is no number.",
-            hint="Leave the cell empty where the value is not known.",
-        )
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +28,19 @@ class SampleSheet:
     path: Path
     sha256: str
     rows: dict[str, dict[str, str]]  # by file name, lower case
+    table: LabTable
 
     @classmethod
     def read(cls, path: Path) -> "SampleSheet":
-        """Read a CSV or TSV table with the columns file, sample, type, batch, order.
+        """Read a table (CSV, TSV, .xlsx) with the columns file, sample, type, batch, order.
 
         Raises:
             InputError: it cannot be read, or names a file twice.
             UsageError: it has no column ``file``.
         """
-        _, rows = _read_table(path, "file")
+        table = LabTable.read(path, "file")
         found: dict[str, dict[str, str]] = {}
-        for row in rows:
+        for _, row in table.rows:
             low = {key.lower(): value for key, value in row.items()}
             name = _file_key(low["file"])
             if not name:
@@ -109,7 +50,7 @@ class SampleSheet:
                     f"{path}: names the file '{low['file']}' twice.", hint="Remove one line."
                 )
             found[name] = low
-        return cls(path, file_sha256(path), found)
+        return cls(path, file_sha256(path), found, table)
 
     def _row(self, path: Path) -> dict[str, str]:
         name = path.name.lower()
@@ -128,7 +69,7 @@ class SampleSheet:
         order = free.get("order", "")
         columns: dict[str, str | float] = {**free}
         if order:
-            columns["order"] = _number(self.path, f"order of {row['file']}", order)
+            columns["order"] = self.table.number(f"order of {row['file']}", order)
         writer.add_sample(
             row["sample"], group=row.get("group", ""), split=row.get("split", ""), **columns
         )
@@ -159,47 +100,41 @@ class TargetTable:
 
     @classmethod
     def read(cls, path: Path) -> "TargetTable":
-        """Read a CSV or TSV table with a column ``sample`` and others such as ``moisture [%]``.
+        """Read a table (CSV, TSV, .xlsx) with the column ``sample`` and such as ``moisture [%]``.
 
-        The column of the ids may be called sample, sample_id or id. ``moisture_sel`` or
-        ``moisture_sd`` is the standard error of the reference values of ``moisture``.
+        The column of the ids may also be called sample id, sample no or id. ``moisture_sel`` or
+        ``moisture_sd`` is the standard error of the reference values of ``moisture``. A column of
+        nothing but text (an operator, a date) is left out, which is said.
 
         Raises:
-            InputError: it cannot be read, a cell is no number, a row has no id, or a sample has
-                two values of one property.
+            InputError: it cannot be read, a cell is no number, a row has no id, a property has
+                two columns, or a sample has two values of one property.
             UsageError: it has no column of sample ids.
         """
-        header, rows = _read_table(path, *_SAMPLE_IDS)
-        low = [name.lower() for name in header]
-        key = header[low.index(next(name for name in _SAMPLE_IDS if name in low))]
-        columns = {name: _name_and_unit(name) for name in header if name != key and name}
+        table = LabTable.read(path, *_SAMPLE_IDS)
+        plain = [plain_name(name) for name in table.header]
+        key = table.header[plain.index(next(name for name in _SAMPLE_IDS if name in plain))]
+        columns = {name: _name_and_unit(name) for name in table.header if name != key}
         errors = _error_columns(columns)
+        columns = {k: v for k, v in columns.items() if k not in errors.values()}
+        columns = _with_numbers(table, columns)
         found: dict[tuple[str, str], tuple[int, ReferenceValue]] = {}
-        for number, row in enumerate(rows, 2):
+        for line, row in table.rows:
             for column, (name, unit) in columns.items():
-                if column in errors.values() or _is_absent(row.get(column, "")):
+                if _is_absent(row[column]):
                     continue
                 if not row[key]:
                     raise InputError(
-                        f"{path}: line {number} has values and no {key}.",
+                        f"{path}: line {line} has values and no {key}.",
                         hint="Fill in the sample of this line, or remove it.",
                     )
-                value = _number(path, f"line {number}, column '{column}'", row[column])
-                of = errors.get(column, "")
-                cell = row.get(of, "")
-                place = f"line {number}, column '{of}'"
-                sd = nan if _is_absent(cell) else _number(path, place, cell)
-                if sd < 0:
+                value = table.number(f"line {line}, column '{column}'", row[column])
+                mine = ReferenceValue(value, unit, _error(table, line, row, errors.get(column)))
+                before, old = found.setdefault((row[key], name), (line, mine))
+                if old.value != value or repr(old.sd) != repr(mine.sd):
                     raise InputError(
-                        f"{path}: {place}: '{cell}' is negative.",
-                        hint="A standard error is zero or more.",
-                    )
-                mine = ReferenceValue(value, unit, sd)
-                line, old = found.setdefault((row[key], name), (number, mine))
-                if old.value != value or repr(old.sd) != repr(sd):
-                    raise InputError(
-                        f"{path}: line {number}: sample '{row[key]}' has {column} {_both(mine)}, "
-                        f"and {_both(old)} in line {line}.",
+                        f"{path}: line {line}: sample '{row[key]}' has {column} {_both(mine)}, "
+                        f"and {_both(old)} in line {before}.",
                         hint="Average them before, or give the samples different ids.",
                     )
         values = [(sample, name, value) for (sample, name), (_, value) in found.items()]
@@ -218,6 +153,50 @@ class TargetTable:
             if missing:
                 shown = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
                 say(f"{self.path}: {len(missing)} samples {words}: {shown}")
+
+
+def _with_numbers(
+    table: LabTable, columns: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """Return the columns that are properties: those with numbers, where there are any.
+
+    Raises:
+        InputError: two of them are called alike but for the unit.
+    """
+    texts: dict[str, str] = {}  # column -> its first cell
+    for column, (_, unit) in columns.items():
+        cells = [row[column] for _, row in table.rows if not _is_absent(row[column])]
+        if cells and not unit and all(isnan(table.number_or_nan(cell)) for cell in cells):
+            texts[column] = cells[0]
+    if len(texts) == len(columns):  # numbers are meant, and refused where they are
+        texts = {}
+    kept: dict[str, tuple[str, str]] = {}
+    for column, (name, unit) in columns.items():
+        if column in texts:
+            first = texts[column]
+            say(f"{table.path}: column '{column}' is left out: it holds no number ('{first}')")
+            continue
+        if other := next((c for c, known in kept.items() if known[0] == name), ""):
+            raise InputError(
+                f"{table.path}: '{other}' and '{column}' are both '{name}'.",
+                hint="Rename or remove one: a property has one unit.",
+            )
+        kept[column] = (name, unit)
+    return kept
+
+
+def _error(table: LabTable, line: int, row: Mapping[str, str], column: str | None) -> float:
+    """Return the standard error that a row gives of a value; NaN when it gives none."""
+    if column is None or _is_absent(row[column]):
+        return nan
+    place = f"line {line}, column '{column}'"
+    sd = table.number(place, row[column])
+    if sd < 0:
+        raise InputError(
+            f"{table.path}: {place}: '{row[column]}' is negative.",
+            hint="A standard error is zero or more.",
+        )
+    return sd
 
 
 def _both(known: ReferenceValue) -> str:

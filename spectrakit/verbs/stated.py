@@ -57,14 +57,8 @@ class Stated:
             if not spectrum.is_trace:
                 yield spectrum
                 continue
-            unit = spectrum.axis.unit
-            if self.axis_unit and unit and unit != self.axis_unit:
-                raise InputError(
-                    f"{path}: spectrum '{spectrum.native_id}' has its axis in '{unit}', not in "
-                    f"'{self.axis_unit}'.",
-                    hint="Leave --axis-unit out for this file: it states its unit.",
-                )
-            if not unit and not self.axis_unit and not said and len(spectrum):
+            self.refuse_other_unit(spectrum, path)
+            if not spectrum.axis.unit and not self.axis_unit and not said and len(spectrum):
                 said = True
                 first, last = spectrum.axis.values[[0, -1]].tolist()
                 say(
@@ -72,6 +66,16 @@ class Stated:
                     "if you know it, say --axis-unit nm, cm-1, ..."
                 )
             yield self._changed(spectrum)
+
+    def refuse_other_unit(self, spectrum: Spectrum, path: Path) -> None:
+        """Raise InputError when a trace states another unit of its axis."""
+        unit = spectrum.axis.unit
+        if spectrum.is_trace and self.axis_unit and unit and unit != self.axis_unit:
+            raise InputError(
+                f"{path}: spectrum '{spectrum.native_id}' has its axis in '{unit}', not in "
+                f"'{self.axis_unit}'.",
+                hint="Leave --axis-unit out for this file: it states its unit.",
+            )
 
     def _changed(self, spectrum: Spectrum) -> Spectrum:
         axis, modality = spectrum.axis, self.modality

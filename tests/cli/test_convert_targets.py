@@ -98,3 +98,57 @@ def test_a_table_may_add_the_error_to_a_value_of_the_file(cli, tmp_path):
     assert result.exit_code == 0, result.stderr
     with Store(out) as store:
         assert store.targets["reference_sd"].ravel().tolist() == [0.2]
+
+
+@pytest.fixture
+def values(spectra, tmp_path, cli):
+    def run(data):
+        table = tmp_path / "lab.csv"
+        table.write_bytes(data)
+        out = tmp_path / "o.h5"
+        result = cli("convert", spectra, "--out", out, "--targets", table)
+        assert result.exit_code == 0, result.stderr
+        with Store(out) as store:
+            targets = store.targets
+            found = targets["value"].ravel().tolist() if targets["property"].size else []
+            return dict(zip(store.names("samples"), found, strict=True))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"sample;moisture [%]\r\na;1,5\r\nb;0,25\r\nc;1,234\r\n",
+        "sample\tmoisture [%]\na\t1,5\nb\t0,25\nc\t1.234\n".encode("utf-16"),
+        b'sample,moisture [%]\na,"1,5"\nb,"0,25"\nc,1.234\n',
+        b"\xef\xbb\xbfsep=;\nsample;moisture [%];;\na;1.5;;\nb;0.25;;\n;;;\nc;1.234;;\n",
+        "sample,moisture [%],Körnung\na,1.5,süß\nb,0.25,fein\nc,1.234,fein\n".encode("latin-1"),
+        b"Sample ID,moisture [%]\na,1.5\nb,0.25\nc,1.234\n",
+        b"Sample No.,moisture [%],date\na,1.5,2026-11-30\nb,0.25,\nc,1.234,2026-12-01\n",
+    ],
+)
+def test_tables_as_spreadsheets_write_them(values, data):
+    """Decimal commas, UTF-16, Latin-1, 'Sample ID', empty and text columns were all refused."""
+    assert values(data) == {"a": 1.5, "b": 0.25, "c": 1.234}
+
+
+def test_thousands_are_not_taken_for_decimals(join):
+    result, _ = join('sample,moisture [%]\na,"1,234"\nb,2\n')
+    assert result.exit_code == 3
+    assert "line 2, column 'moisture [%]': '1,234' is no number" in result.stderr
+
+
+def test_one_property_in_two_units_is_refused(join):
+    """It was called a contradiction between the two lines 2 and 2."""
+    result, _ = join("sample,moisture [%],moisture [g/kg]\na,0.5,1\n")
+    assert result.exit_code == 3
+    assert "'moisture [%]' and 'moisture [g/kg]' are both 'moisture'" in result.stderr
+
+
+def test_a_file_that_is_no_table_is_refused(cli, spectra, tmp_path):
+    table = tmp_path / "lab.csv"
+    table.write_bytes(bytes(range(256)))
+    result = cli("convert", spectra, "--out", tmp_path / "o.h5", "--targets", table)
+    assert result.exit_code == 3
+    assert "lab.csv: is no text." in result.stderr

@@ -61,6 +61,18 @@ def test_each_material_is_named_first(cli, tmp_path, polymers):
             assert row[empty] == ""
 
 
+@pytest.mark.parametrize("word", ["polymers.csv", "poly*.csv"])
+def test_a_table_of_spectra_is_a_library_too(cli, tmp_path, word):
+    """A CSV was always a structure list: 'no column smiles' for what convert had written."""
+    axis = even()
+    known = [trace(absorbance(b, axis), axis, native_id=n, name=n) for n, b in BANDS.items()]
+    store = write(tmp_path / "known.h5", known)
+    assert cli("convert", store, "-o", tmp_path / "polymers.csv").exit_code == 0
+    added = cli("library", "add", "table", tmp_path / word)
+    assert added.exit_code == 0, added.stderr
+    assert f"read {len(BANDS)}, kept {len(BANDS)}, dropped 0" in added.stderr
+
+
 def test_installed_libraries_are_searched_unasked_and_what_is_in_none_is_unknown(
     cli, tmp_path, polymers
 ):

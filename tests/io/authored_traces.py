@@ -357,7 +357,7 @@ def digitalsurf(*, packed: bool = False) -> bytes:
     return bytes(head) + struct.pack("<III", 1, len(data), len(small)) + small
 
 
-def nircal() -> bytes:
+def nircal(names: tuple[str, ...] = ("one", "two")) -> bytes:
     """A BUCHI project with two spectra of three points and one reference value."""
 
     def text(word: str) -> bytes:
@@ -371,8 +371,9 @@ def nircal() -> bytes:
         return f"{len(values)} Values\nbegin\n".encode() + raw + b"\nend\n0\n"
 
     raw = b"NIRCAL Project File Version 2.23\n" + text("{56A081B2-5301-40A1-9194-93BB6CCA1C9F}")
-    raw += text("Spectra") + numbers(0, 0) + texts("one", "two") + text("3") + text("1/cm")
-    raw += text("Wavelength Selection") + numbers(1, 1, 1) + texts("4000", "5000", "6000")
+    raw += text("2") + text("Spectra") + text("Spectra Selection") + numbers(0, 0) + texts(*names)
+    raw += text("3") + text("1/cm") + text("Wavelength Selection")
+    raw += numbers(1, 1, 1) + texts("4000", "5000", "6000")
     for index, name in enumerate(("one", "two")):
         raw += text(name) + text("") + text("Reflectance")
         raw += text(f"{{56A081B2-5301-40A1-9194-93BB6CCA1C9{index}}}")

@@ -75,6 +75,9 @@ def read_buchi_nir(path: Path, stream: BinaryIO, account: InputAccount) -> Itera
             if len(found) > 1 and lines.texts[place - 2] == str(len(found)):
                 x, unit = found, axis_unit(lines.texts[place - 1])
                 planned = max(map(len, lines.lists[:-1]), default=0)  # the names of the spectra
+                stated = _stated(lines.texts)
+                if stated not in (None, planned):
+                    raise layout.bad(f"the project says {stated} spectra and names {planned}")
                 lines.texts, lines.lists, lines.numbers = [], [], []
     if x is None:
         raise layout.bad("the project has no list of wavelengths")
@@ -129,6 +132,14 @@ def _text(layout: Layout, at: int, line: bytes, after: int) -> tuple[str | None,
     start, length = at + match.end(), int(match[1])
     raw = layout.raw(start, length, f"a text of {length} bytes")
     return raw.decode("latin-1").strip()[:1000], start + length + 1
+
+
+def _stated(texts: list[str]) -> int | None:
+    """Return the number of spectra that the project states, or None."""
+    if "Spectra Selection" not in texts[2:]:
+        return None
+    said = texts[texts.index("Spectra Selection", 2) - 2]
+    return int(said) if said.isdecimal() and len(said) < 10 else None
 
 
 def _floats(texts: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:

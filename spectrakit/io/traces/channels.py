@@ -12,14 +12,15 @@ from spectrakit.spectrum import FloatArray
 
 FEWEST = 5  # channels: numbers as names of fewer columns may be anything
 _PREFIXES = {  # what programs put before a position -> unit it states
-    "": "", "x": "", "wl": "", "spc": "", "spectra": "", "abs": "", "absorbance": "", "refl": "",
+    "": "", "x": "", "wl": "", "spc": "", "spec": "", "spectra": "", "spectrum": "",
+    "int": "", "intensity": "", "signal": "", "abs": "", "absorbance": "", "refl": "",
     "reflectance": "", "nir": "", "wavelength": "", "lambda": "", "w": "", "raman": "cm-1",
     "wn": "cm-1", "wavenumber": "cm-1", "cm": "cm-1", "nm": "nm", "um": "um", "v": "index",
     "channel": "index", "ch": "index", "band": "index", "pixel": "pixel", "px": "pixel",
     "ppm": "ppm",
 }  # fmt: skip
 _CHANNEL = re.compile(
-    r"\s*([A-Za-z]*)[\s_.]?(-?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?)"
+    r"\s*([A-Za-z]*)[\s_.@]?(-?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?)"
     r"[\s_]*[\[(]?([^\d\s\[\]()][^\[\]()]{0,30})?[\])]?\s*"
 )
 

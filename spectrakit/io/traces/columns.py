@@ -6,7 +6,7 @@ What the columns mean is decided elsewhere (``exports`` for instruments, ``plain
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +64,18 @@ def cells_of(line: str) -> list[str]:
     return cells
 
 
-def row_of(line: str) -> list[float] | None:
-    """Return the numbers of a line: first a number, then numbers or words for missing ones."""
+def _has_empty_end(line: str, width: int) -> bool:
+    """Say whether a line has all its cells, the last ones empty."""
+    return any(line.strip(" \n\r").count(mark) == width - 1 for mark in "\t;,")
+
+
+def row_of(line: str, width: int = 0) -> list[float] | None:
+    """Return the numbers of a line: first a number, then numbers or words for missing ones.
+
+    Args:
+        line: with or without its end.
+        width: cells of the rows before; empty ones at the end of the line are missing then.
+    """
     cells = cells_of(line)
     if len(cells) < 2 or isnan(number(cells[0])):
         return None
@@ -73,6 +83,8 @@ def row_of(line: str) -> list[float] | None:
     for value, cell in zip(row, cells, strict=True):
         if isnan(value) and cell.lower() not in ABSENT:
             return None
+    if len(row) < width and _has_empty_end(line, width):
+        row += [nan] * (width - len(row))
     return row if not all(map(isnan, row[1:])) or cells[1].lower() in ABSENT else None
 
 
@@ -90,7 +102,7 @@ def find_start(lines: Sequence[str], *, whole: bool = True) -> int:
     for i, line in enumerate(usable):
         if not line.strip():
             continue
-        row = row_of(line)
+        row = row_of(line, width if start >= 0 else 0)
         if row is None:
             start, n = -1, 0
             continue
@@ -127,7 +139,7 @@ def parse_columns(path: Path, lines: Sequence[str], start: int = -1) -> Columns:
         at += 1
         if not line.strip():
             continue
-        row = row_of(line)
+        row = row_of(line, width)
         if row is None or len(row) != width:
             _refuse_damage(path, lines, at - 1, width)
             at -= 1

@@ -65,6 +65,8 @@ def restored(spectrum: Spectrum, record: Mapping[str, Any]) -> Spectrum:
     The file is untrusted: what has another type than the field is left out.
     """
     changes: dict[str, Any] = {}
+    if record.get("is_trace") is True:  # a title is written all the same
+        changes = {name: "" for name in ("name", "native_id") if name not in record}
     for name in _TEXTS:
         if name in record and name not in ("is_trace", "modality"):
             value, now = record[name], getattr(spectrum, name)

@@ -18,7 +18,8 @@ from spectrakit.errors import InputError
 from spectrakit.io.traces.array_rule import FEW, is_axis
 from spectrakit.io.traces.channels import Channels, find_channels
 from spectrakit.io.traces.text import ABSENT, number
-from spectrakit.io.traces.tidy import NATIVE_ID, read_tidy
+from spectrakit.io.traces.tidy import read_tidy
+from spectrakit.io.traces.tidy_layout import MOST_ABOVE, NATIVE_ID, is_other
 from spectrakit.io.traces.units import known_axis_unit
 from spectrakit.spectrum import Spectrum
 
@@ -34,6 +35,7 @@ class Table:
     name: str
     header: list[str]
     rows: list[list[str]]
+    first: int = 2  # row of the sheet that is the first of ``rows``
 
 
 def spectra_of_tables(
@@ -44,7 +46,8 @@ def spectra_of_tables(
     Raises:
         InputError: no table holds spectra, or one cannot be joined because it names a sample twice.
     """
-    wide = [one for one in tables if find_channels(one.header, _FEWEST) is not None]
+    tables = [_without_title(one) for one in tables]
+    wide = [one for one in tables if _is_wide(one.header)]
     tall = [] if wide else [turned for one in tables if (turned := _turned(one))]
     others = [one for one in tables if one not in wide]
     if not wide and not tall:
@@ -65,6 +68,23 @@ def spectra_of_tables(
         yield from read_tidy(path, _as_csv(one), account)
 
 
+def _is_wide(header: Sequence[str]) -> bool:
+    """Say whether a header names channels, and not samples by numbers."""
+    channels = find_channels(header, _FEWEST)
+    return channels is not None and not (channels.start > 0 and is_other(header, channels))
+
+
+def _without_title(table: Table) -> Table:
+    """Return a table without the lines of one or two cells above the header of its channels."""
+    rows = [table.header, *table.rows[:MOST_ABOVE]]
+    for at, row in enumerate(rows):
+        if _is_wide(row):
+            return Table(table.name, row, table.rows[at:], table.first + at) if at else table
+        if sum(map(bool, row)) > 2:
+            break
+    return table
+
+
 def _as_csv(table: Table) -> io.BytesIO:
     """Return a table as a tidy file whose first column says where each row was."""
     text = io.StringIO()
@@ -72,9 +92,9 @@ def _as_csv(table: Table) -> io.BytesIO:
     channels = find_channels(table.header, _FEWEST)
     header = [_spelled(cell, k, channels) for k, cell in enumerate(table.header)]
     writer.writerow([NATIVE_ID, *header])
-    for at, row in enumerate(table.rows, 2):
+    for at, row in enumerate(table.rows, table.first):
         if any(row):
-            place = f"{table.name}!{at}" if table.name else str(at - 1)
+            place = f"{table.name}!{at}" if table.name else str(at - table.first + 1)
             cells = (row + [""] * len(header))[: len(header)]
             writer.writerow([place, *(" ".join(cell.split()) for cell in cells)])
     return io.BytesIO(text.getvalue().encode("utf-8", "replace"))
@@ -118,7 +138,8 @@ def _joined(path: Path, table: Table, other: Table) -> Table:
         found = known.get(row[mine] if mine < len(row) else "", [])
         facts = [found[k] if k < len(found) else "" for k in added]
         rows.append([*facts, *row])
-    return Table(table.name, [*(other.header[k] for k in added), *table.header], rows)
+    header = [*(other.header[k] for k in added), *table.header]
+    return Table(table.name, header, rows, table.first)
 
 
 def _turned(table: Table) -> Table | None:

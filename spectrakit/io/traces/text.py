@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +14,7 @@ import numpy as np
 from spectrakit.errors import InputError
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.traces.units import modality_of
+from spectrakit.log import say
 from spectrakit.spectrum import Axis, FloatArray, Spectrum
 
 _LONGEST_LINE = 64 << 20
@@ -79,6 +80,7 @@ def all_lines(path: Path, stream: BinaryIO) -> list[str]:
     """
     lines: list[str] = []
     size = 0
+    line = "\n"
     for line in lines_of(path, stream):
         size += len(line)
         if size > _LONGEST_FILE:
@@ -87,6 +89,7 @@ def all_lines(path: Path, stream: BinaryIO) -> list[str]:
                 hint="Export fewer spectra into one file.",
             )
         lines.append(line.rstrip("\n").replace("\x00", ""))
+    say_open_end(path, line)
     return lines
 
 
@@ -126,6 +129,27 @@ def _one(cell: str) -> float:
         if cell.strip().lower() in ABSENT:
             return nan
         raise BadSpectrum(NO_NUMBER) from None
+
+
+def first_no_number(cells: Sequence[str]) -> int | None:
+    """Return which cell is neither a number nor a word for a missing one; None when all are."""
+    for at, cell in enumerate(cells):
+        if isnan(number(cell)) and cell.strip().lower() not in ABSENT:
+            return at
+    return None
+
+
+def say_open_end(path: Path, last: str) -> None:
+    """Tell the person that the last line of a text is a row of numbers without an end.
+
+    Programs end their lines; a text without it may be cut inside its last number.
+    """
+    text = last.strip()
+    if not last.endswith(("\n", "\r")) and re.fullmatch(r".*\d[.,]?\d*", text[-40:]):
+        say(
+            f"{path}: its last line has no end ('{text[-40:]}'); if the file was copied, check "
+            "that it is whole"
+        )
 
 
 def bounded(extra: Mapping[str, Any]) -> dict[str, Any]:

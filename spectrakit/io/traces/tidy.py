@@ -12,14 +12,14 @@ name, native_id, modality, value_unit); of the rest
 - and whatever differs between the spectra of one sample belongs to the spectrum: ``extra``; for
   split, group and reference values that holds for the samples where it differs, and is said.
 
-Without a sample column each row is a sample of its own, ``FILE#ROW``.
+Without a sample column each row is a sample of its own, ``FILE#ROW``. What may stand above and
+below the header is in ``tidy_layout``.
 """
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from math import isnan
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,84 +30,32 @@ from spectrakit.errors import InputError
 from spectrakit.io.blocks import Drops
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.streams import COPY_AGAIN
-from spectrakit.io.traces.channels import FEWEST, Channels, find_channels
+from spectrakit.io.traces.columns import facts_of
 from spectrakit.io.traces.kept import unpack
-from spectrakit.io.traces.text import decode_head, lines_of, number, numbers, trace
-from spectrakit.io.traces.tidy_samples import OURS, Row, Samples
+from spectrakit.io.traces.text import (
+    NO_VALUES,
+    decode_head,
+    first_no_number,
+    lines_of,
+    numbers,
+    say_open_end,
+    trace,
+)
+from spectrakit.io.traces.tidy_layout import NATIVE_ID, TidyLayout, find_layout, with_units
+from spectrakit.io.traces.tidy_samples import Row, Samples
 from spectrakit.io.traces.units import value_unit
-from spectrakit.spectrum import Modality, Molecule, Spectrum
+from spectrakit.log import say
+from spectrakit.spectrum import FloatArray, Modality, Molecule, Spectrum
 
-NATIVE_ID = "native_id"  # the first column of the tables that we write
-_MEANINGS = {
-    "sample": "sample", "sampleid": "sample", "samplename": "sample", "id": "sample",
-    "instrument": "instrument", "instrumentid": "instrument", "spectrometer": "instrument",
-    "device": "instrument", "replicate": "replicate", "rep": "replicate", "split": "split",
-    "group": "group", "name": "name", "nativeid": NATIVE_ID, "modality": "modality",
-    "technique": "modality", "valueunit": "value_unit", "yunit": "value_unit",
-    "extra": "extra", "compound": "compound", "inchikey": "inchikey", "smiles": "smiles",
-    "inchi": "inchi", "formula": "formula",
-}  # fmt: skip
 _CELLS = 1 << 31  # bytes of values held of one table
 _SHORT = "a row with fewer cells than the header"
 _LONG = "a row with more cells than the header"
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][+-]?\d{1,3})?\s*")
 
 
 def says_tidy(head: bytes, path: Path) -> bool:
-    """Say whether the first line of a text names channels by their positions."""
-    return _layout(decode_head(head[: 1 << 16]).partition("\n")[0]) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How the table is cut, and which of its columns are what."""
-
-    delimiter: str
-    header: list[str]
-    channels: Channels
-    facts: dict[int, str] = field(default_factory=dict[int, str])  # column -> meaning or ""
-    is_ours: bool = False  # written by tidy_writer
-
-
-def _layout(first: str) -> _Layout | None:
-    best: _Layout | None = None
-    for delimiter in (",", ";", "\t", "|"):
-        if delimiter not in first and best is not None:
-            continue
-        try:
-            header = next(csv.reader([first], delimiter=delimiter), [])
-        except csv.Error:
-            continue
-        ours = bool(header) and header[0].strip() == NATIVE_ID
-        channels = find_channels(header, 1 if ours else FEWEST, at_end=ours)
-        if channels is None or (channels.start == 0 and _is_data(header)):
-            continue
-        if best is None or len(channels.positions) > len(best.channels.positions):
-            best = _Layout(delimiter, header, channels, _facts(header, channels), ours)
-    return best
-
-
-def _is_data(header: Sequence[str]) -> bool:
-    """Say whether a line of nothing but numbers is a row of values and no header."""
-    cells = [number(cell) for cell in header]
-    if any(isnan(cell) for cell in cells):
-        return False
-    steps = np.diff(cells)
-    return not ((steps > 0).all() or (steps < 0).all())
-
-
-def _facts(header: Sequence[str], channels: Channels) -> dict[int, str]:
-    """Return the meaning of each column that is no channel; a meaning is given once."""
-    facts: dict[int, str] = {}
-    rank = list(_MEANINGS)
-    columns = [i for i in range(len(header)) if not channels.start <= i < channels.stop]
-    plain = {
-        i: "" if header[i].startswith(OURS) else re.sub(r"[\s_.-]", "", header[i]).lower()
-        for i in columns
-    }
-    for i in sorted(columns, key=lambda i: rank.index(plain[i]) if plain[i] in rank else 99):
-        meaning = _MEANINGS.get(plain[i], "")
-        facts[i] = meaning if meaning not in facts.values() else ""
-    return {i: facts[i] for i in columns}
+    """Say whether one of the first lines of a text names channels by their positions."""
+    return find_layout(decode_head(head[: 1 << 16]).split("\n")) is not None
 
 
 def read_tidy(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -123,21 +71,43 @@ def read_tidy(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
     """
     drops = Drops(path, account)
     lines = lines_of(path, stream)
-    layout = _layout(next(lines, "").rstrip("\n"))
+    layout = find_layout(lines)  # what is left begins below the header
     if layout is None:
         raise InputError(
-            f"{path}: its first line names no channels.", hint="Save the table with its header."
+            f"{path}: its first lines name no channels.", hint="Save the table with its header."
         )
-    rows = list(_rows(path, lines, layout, drops))
+    first = 1
+    second = next(lines, "")
+    if (with_them := with_units(layout, second)) is not None:
+        layout, first = with_them, 2
+    else:
+        lines = chain([second] if second else [], lines)
+    _say_order(path, layout.channels.positions)
+    rows = list(_rows(path, lines, layout, drops, first))
     samples = Samples(layout.header, layout.facts, rows, path)
+    said = facts_of(layout.above)
     for row in rows:
         try:
-            yield _spectrum(layout, row, samples)
+            yield _spectrum(layout, row, samples, said)
         except BadSpectrum as error:
             drops.drop(str(error), f"row {row.number}")
 
 
-def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> Iterator[Row]:
+def _say_order(path: Path, positions: FloatArray) -> None:
+    """Tell the person that an axis turns or repeats; it is kept as it is."""
+    steps = np.diff(positions)
+    turns = (steps <= 0) if (steps > 0).sum() >= (steps < 0).sum() else (steps >= 0)
+    if turns.any():
+        at = int(turns.argmax())
+        say(
+            f"{path}: its channels neither rise nor fall throughout: {positions[at]:g} is followed "
+            f"by {positions[at + 1]:g}"
+        )
+
+
+def _rows(
+    path: Path, lines: Iterator[str], layout: TidyLayout, drops: Drops, first: int
+) -> Iterator[Row]:
     start, stop = layout.channels.start, layout.channels.stop
     last = ""
 
@@ -149,12 +119,18 @@ def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> It
 
     reader = csv.reader(remembered(), delimiter=layout.delimiter)
     csv.field_size_limit(1 << 26)
-    comma = layout.delimiter != ","
-    held = 0
+    held = n_lines = 0
     try:
-        for at, cells in enumerate(reader, 1):
+        for at, cells in enumerate(reader, first):
+            several, n_lines = reader.line_num - n_lines > 1, reader.line_num
             if not any(cell.strip() for cell in cells):
                 continue
+            if len(cells) != len(layout.header) and several:
+                raise InputError(
+                    f"{path}: row {at} opens a quote and goes on to line {n_lines} below the "
+                    "header.",
+                    hint="Close the quote in this row, or remove it.",
+                )
             if len(cells) < len(layout.header):
                 if not last.endswith("\n"):
                     raise InputError(
@@ -167,10 +143,13 @@ def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> It
             if any(cell.strip() for cell in cells[len(layout.header) :]):
                 drops.drop(_LONG, f"row {at}")
                 continue
+            found = cells[start:stop]
             try:
-                values = numbers(cells[start:stop], comma=comma)
+                values = _numbers(found, layout.delimiter)
+                if np.isnan(values).all():
+                    raise BadSpectrum(NO_VALUES)
             except BadSpectrum as error:
-                drops.drop(str(error), f"row {at}")
+                drops.drop(str(error), f"row {at}{_place(layout, found)}")
                 continue
             held += values.nbytes
             if held > _CELLS:
@@ -183,13 +162,39 @@ def _rows(path: Path, lines: Iterator[str], layout: _Layout, drops: Drops) -> It
         raise InputError(
             f"{path}: row {reader.line_num}: {error}.", hint="Check the quotes of this row."
         ) from error
+    say_open_end(path, last)
 
 
-def _spectrum(layout: _Layout, row: Row, samples: Samples) -> Spectrum:
+def _numbers(cells: Sequence[str], delimiter: str) -> FloatArray:
+    if delimiter != ",":
+        return numbers(cells, comma=True)
+    try:
+        return numbers(cells)
+    except BadSpectrum:
+        if not _has_commas(cells):
+            raise
+        return numbers(cells, comma=True)
+
+
+def _has_commas(cells: Sequence[str]) -> bool:
+    """Say whether quoted cells between commas have decimal commas, and not commas of thousands."""
+    return any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any("." in cell for cell in cells)
+
+
+def _place(layout: TidyLayout, cells: Sequence[str]) -> str:
+    """Return the column and text of the first cell that is no number; empty when there is none."""
+    at = first_no_number(cells)
+    if at is None:
+        return ""
+    return f", column '{layout.header[layout.channels.start + at].strip()}' ('{cells[at][:40]}')"
+
+
+def _spectrum(layout: TidyLayout, row: Row, samples: Samples, said: Mapping[str, str]) -> Spectrum:
     def cell(meaning: str) -> str:
         return row.cells[samples.by_meaning[meaning]] if meaning in samples.by_meaning else ""
 
     about, extra = samples.about(row)
+    extra = {**said, **extra}
     replicate = cell("replicate")
     if replicate and not replicate.isdecimal():
         extra["replicate"] = replicate
@@ -200,7 +205,7 @@ def _spectrum(layout: _Layout, row: Row, samples: Samples) -> Spectrum:
         layout.channels.positions,
         row.values,
         unit=layout.channels.unit,
-        values=value_unit(cell("value_unit")),
+        values=value_unit(cell("value_unit")) or layout.values,
         said=f"{cell('modality')} {cell('instrument')}",
         modality=Modality(modality) if known else None,
         native_id=cell(NATIVE_ID) if layout.is_ours else cell(NATIVE_ID) or str(row.number),

@@ -19,6 +19,7 @@ _NO_PROPERTY = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(.+?)\s*(?:\[(.*)\]|\((.*)\))\s*")
+_HALF = 0.5  # share of numbers from which a column is meant to hold numbers
 _ERROR = re.compile(r"(.+?)[ _.-](?:sd|sel)", re.IGNORECASE)
 
 
@@ -47,7 +48,11 @@ class Samples:
         free = {i: header[i].strip() for i, meaning in meanings.items() if not meaning}
         fixed = [by[name] for name in ("split", "group") if name in by]
         self.disputed = {i: _disputed(rows, i) for i in (*free, *fixed)}
-        numeric = {i for i in free if _is_numeric(rows, i)}
+        shares = {i: _share_of_numbers(rows, i) for i in free}
+        mixed = {i for i in free if _HALF <= shares[i] < 1 and _may_be_property(free[i], rows, i)}
+        numeric = {i for i in free if shares[i] == 1}
+        for i in sorted(mixed):
+            _say_text(path, free[i], rows, i)
         n_samples = len({row.sample for row in rows})
         self.properties = {
             i: _name_and_unit(free[i])
@@ -111,12 +116,29 @@ def _disputed(rows: Sequence[Row], column: int) -> set[str]:
     }
 
 
-def _is_numeric(rows: Sequence[Row], column: int) -> bool:
-    """Say whether all cells are numbers; ``007`` is none but an id."""
-    cells = {row.cells[column] for row in rows}
-    present = [cell for cell in cells if cell.lower() not in ABSENT]
-    return bool(present) and not any(
-        isnan(number(cell)) or re.match(r"[+-]?0\d", cell) for cell in present
+def _share_of_numbers(rows: Sequence[Row], column: int) -> float:
+    """Return which share of the cells are numbers; ``007`` is none but an id."""
+    present = [row.cells[column] for row in rows if row.cells[column].lower() not in ABSENT]
+    return sum(map(_is_number, present)) / len(present) if present else 0.0
+
+
+def _is_number(cell: str) -> bool:
+    return not isnan(number(cell)) and not re.match(r"[+-]?0\d", cell)
+
+
+def _say_text(path: Path, name: str, rows: Sequence[Row], column: int) -> None:
+    """Tell the person of the text among the numbers of a column."""
+    odd = [
+        row
+        for row in rows
+        if row.cells[column].lower() not in ABSENT and isnan(number(row.cells[column]))
+    ]
+    if not odd:  # ids such as 007
+        return
+    say(
+        f"{path}: {len(odd)} of {len(rows)} cells of '{name}' are no numbers "
+        f"('{odd[0].cells[column][:40]}' in row {odd[0].number}): it is kept "
+        "as text, and there are no reference values; correct or empty these cells"
     )
 
 

@@ -67,7 +67,8 @@ def _refuse_other_axis(first: Spectrum, spectrum: Spectrum) -> None:
     raise UsageError(
         f"spectra '{names[0]}' and '{names[1]}' have different axes, {shown[0]} and {shown[1]}: "
         "a CSV table has one.",
-        hint="Write JCAMP-DX (--out NAME.jdx), or give a folder for one table per input.",
+        hint="Choose those of one axis with --where (OPUS: extra.block=AB), write JCAMP-DX (--out "
+        "NAME.jdx), or give a folder for one table per input.",
     )
 
 

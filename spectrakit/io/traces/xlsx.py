@@ -34,11 +34,20 @@ def read_xlsx(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
     Raises:
         InputError: no workbook, damaged, or no sheet holds spectra.
     """
+    yield from spectra_of_tables(path, tables_of(path, stream), account)
+
+
+def tables_of(path: Path, stream: BinaryIO) -> list[Table]:
+    """Return the sheets of a workbook that are not empty.
+
+    Raises:
+        InputError: no workbook, or damaged.
+    """
     with open_zip(path, stream) as archive:
         names = _sheets(path, archive)
         shared = _shared(path, archive)
         tables = [_table(path, archive, name, part, shared) for name, part in names]
-    yield from spectra_of_tables(path, [one for one in tables if one.rows], account)
+    return [one for one in tables if one.rows]
 
 
 class _Xml:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from authored_traces import ENVI_HEADER, FILES, omnic, opus, opus_status, perkinelmer, spc_new
+from authored_traces import (
+    ENVI_HEADER,
+    FILES,
+    nircal,
+    omnic,
+    opus,
+    opus_status,
+    perkinelmer,
+    spc_new,
+)
 
 from spectrakit.accounting import InputAccount
 from spectrakit.errors import InputError
@@ -140,6 +149,12 @@ def test_reference_values_of_a_buchi_project_become_targets(read: Reader):
     assert two.sample_info is not None
     nitrogen = two.sample_info.targets["N"]
     assert (nitrogen.value, nitrogen.unit) == (2.5, "%")
+
+
+def test_a_buchi_project_with_a_damaged_list_of_names_is_refused(read: Reader):
+    """It ended after as many spectra as there were names, and 19 of 20 were lost unsaid."""
+    with pytest.raises(InputError, match="says 2 spectra and names 1"):
+        read("leaf.nir", nircal(names=("one",)))
 
 
 def test_a_bad_spectrum_in_a_good_file_is_a_counted_drop(read: Reader):

@@ -42,7 +42,8 @@ def test_columns_become_what_they_say(tmp_path):
 @pytest.mark.parametrize(
     ("name", "unit"),
     [("{}", ""), ("{} nm", "nm"), ("{}nm", "nm"), ("X{}", ""), ("wn_{}", "cm-1"), ("nm{}", "nm"),
-     ("{} (cm-1)", "cm-1"), ("{} [µm]", "um"), ("V{}", "index"), ("spc.{}", "")],
+     ("{} (cm-1)", "cm-1"), ("{} [µm]", "um"), ("V{}", "index"), ("spc.{}", ""),
+     ("Abs@{}nm", "nm"), ("spec_{}", ""), ("intensity {}", "")],
 )  # fmt: skip
 def test_spellings_of_channels(tmp_path, name, unit):
     channels = [1100.5, 1102.25, 1104, 1106, 1110]

@@ -232,3 +232,31 @@ def test_one_table_has_one_axis(tmp_path, cli):
     both = tmp_path / "a.csv", tmp_path / "b.csv"
     assert cli("convert", *both, "-o", f"{folder}/", "--format", "csv").exit_code == 0
     assert sorted(p.name for p in folder.glob("*.csv")) == ["a.csv", "b.csv"]
+
+
+def test_jcamp_does_not_fill_in_what_was_empty(tmp_path):
+    """A spectrum without name and id came back called after its sample, and '1'."""
+    path = tmp_path / "a.jdx"
+    write_spectra(path, [spectrum([1.0, 2.0, 4.0], sample="grain")])
+    (back,), _ = read(path)
+    assert (back.name, back.native_id, back.sample) == ("", "", "grain")
+    assert "##TITLE= grain" in path.read_text()
+
+
+def test_traces_of_masses_are_called_mass_spectra(tmp_path):
+    """They were labelled UV/VIS for every other program."""
+    path = tmp_path / "a.jdx"
+    write_spectra(path, [spectrum([1.0, 2.0, 4.0], unit="m/z", modality=Modality.MSMS)])
+    assert "##DATA TYPE= MASS SPECTRUM" in path.read_text()
+
+
+def test_a_table_of_nothing_is_read_as_nothing(tmp_path, cli):
+    """Where every spectrum was dropped, convert wrote a file that it called no known format."""
+    store = tmp_path / "a.h5"
+    source = tmp_path / "a.jdx"
+    write_spectra(source, [spectrum([1.0, 2.0, 4.0])])
+    table = tmp_path / "a.csv"
+    assert cli("convert", source, "-o", table, "--where", "sample=none").exit_code == 0
+    result = cli("convert", table, "-o", store)
+    assert result.exit_code == 0, result.stderr
+    assert "read 0, kept 0" in result.stderr

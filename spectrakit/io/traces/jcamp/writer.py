@@ -30,6 +30,7 @@ _TYPES = {
     Modality.NMR: "NMR SPECTRUM",
     Modality.NMR_1H: "NMR SPECTRUM",
     Modality.NMR_13C: "NMR SPECTRUM",
+    Modality.MSMS: "MASS SPECTRUM",
 }
 _NUCLEI = {Modality.NMR_1H: "^1H", Modality.NMR_13C: "^13C"}
 
