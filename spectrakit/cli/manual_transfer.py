@@ -8,7 +8,7 @@ TRANSFER: dict[str, str] = {
         "those named. --test-where takes samples out of TARGET that nothing learns from: the "
         "errors of the report are then of them, else of standards left out. Where one file "
         "holds both instruments, say --source-where instrument=A --target-where "
-        "instrument=B. With SOURCE alone fit makes a calibration of that instrument (PLS, its "
+        "instrument=B; it need not be named twice. With SOURCE alone fit makes a calibration of that instrument (PLS, its "
         "choices by nested cross-validation); with --standards 0 it aligns unlabelled "
         "spectra of the target."
     ),

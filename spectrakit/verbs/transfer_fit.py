@@ -79,6 +79,8 @@ def fit(
     """
     from threadpoolctl import threadpool_limits
 
+    if settings.target_where and not settings.target:  # one file holds both instruments
+        settings = replace(settings, target=settings.source)
     _check(settings)
     out = check_folder(out)
     with threadpool_limits(1):  # small matrices: threads only cost
@@ -117,6 +119,24 @@ def _check(settings: FitSettings) -> None:
         )
     if isinstance(settings.standards, int) and settings.standards < 0:
         raise UsageError(f"--standards {settings.standards} is negative.", hint="Give 0 or more.")
+    if not settings.target:
+        _check_alone(settings)
+
+
+def _check_alone(settings: FitSettings) -> None:
+    """Refuse options that mean nothing to a calibration of the source alone."""
+    for option, given in (
+        ("--standards", settings.standards is not None),
+        ("--method", settings.method != AUTO),
+        ("--target-preprocess", bool(settings.target_preprocess)),
+        ("--coefficients", bool(settings.coefficients)),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} needs spectra of a target, and no TARGET is named.",
+                hint="Name both: SOURCE TARGET; where one file holds both instruments, select with "
+                "--source-where and --target-where.",
+            )
 
 
 def _chain(*parts: str) -> str:

@@ -279,6 +279,47 @@ def test_two_instruments_in_one_store(cli, fit, tmp_path):
     assert graph(apart) == graph(tmp_path / "b")
 
 
+def test_one_file_needs_to_be_named_only_once(cli, tmp_path, monkeypatch):
+    """--target-where without TARGET was ignored: a calibration of the source came out."""
+    monkeypatch.chdir(tmp_path)
+    old, new = pair()
+    both = old.but(
+        samples=old.samples + new.samples,
+        values=np.vstack([old.values, new.values]),
+        columns={
+            "instrument": ["old"] * 40 + ["new"] * 40,
+            **{name: list(cells) * 2 for name, cells in old.columns.items()},
+        },
+    )
+    both.csv(tmp_path / "both.csv")
+    where = ["--source-where", "instrument=old", "--target-where", "instrument=new"]
+    rest = ["-p", "protein", *TEST, "--method", "bias", "--standards", "8", *where]
+    for words, out in ((["both.csv"], "once"), (["both.csv", "both.csv"], "twice")):
+        done = cli("transfer", "fit", *words, *rest, "-o", out)
+        assert done.exit_code == 0, done.stderr
+    assert graph(tmp_path / "once") == graph(tmp_path / "twice")
+    told = json.loads((tmp_path / "once" / "metrics.json").read_text())
+    assert (told["source"], told["target"]) == ("old", "new")
+    assert cli("transfer", "verify", "once").exit_code == 0
+    planned = cli("transfer", "plan", "both.csv", "-p", "protein", *where)
+    assert "Simulated" not in planned.stderr
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--standards", "8"], ["--method", "pds"], ["--target-preprocess", "snv"],
+     ["--coefficients", "c.csv"]],
+)  # fmt: skip
+def test_options_of_a_transfer_need_a_target(cli, tmp_path, option):
+    """They were ignored without a word where TARGET had been forgotten."""
+    old, _ = pair()
+    path = old.csv(tmp_path / "old.csv")
+    done = cli("transfer", "fit", path, "-p", "protein", "-o", tmp_path / "out", *option)
+    assert done.exit_code == 2
+    assert f"{option[0]} needs spectra of a target, and no TARGET is named." in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("method", ["jypls", "average", "auto"])
 def test_instruments_without_a_common_range(fit, method):
     old, _ = pair()
