@@ -181,7 +181,8 @@ def _check_units(source: SpectraTable, target: SpectraTable) -> None:
             "axis of the source ('{}') is",
             source.axis_unit,
             target.axis_unit,
-            "State the unit with convert --axis-unit, or convert the spectra to one unit first.",
+            "If a unit is wrong, state it with convert --axis-unit; else export both in one unit "
+            "(nm = 1e7 / cm-1).",
         ),
         (
             "values of the source ('{}') are",

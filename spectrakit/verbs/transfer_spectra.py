@@ -125,7 +125,7 @@ def _span(axis: Any, unit: str) -> str:
     if not len(axis):
         return "of no points"
     ends = sorted((float(axis[0]), float(axis[-1]))) if isfinite(axis[0]) else (axis[0], axis[-1])
-    return f"{ends[0]:g} to {ends[1]:g} {unit} ({len(axis)} points)"
+    return f"{ends[0]:g} to {ends[1]:g} {unit}".rstrip() + f" ({len(axis)} points)"
 
 
 def inputs_read(summary: Summary) -> list[dict[str, Any]]:

@@ -166,7 +166,8 @@ def _check(table: SpectraTable, place: str, scale_kept: bool) -> None:
         where = table.axis[~np.isfinite(values[bad[0]])][0]
         raise InputError(
             f"{place}: the spectrum of sample '{table.samples[bad[0]]}' has no value at "
-            f"{where:g} {table.axis_unit} ({len(bad)} of {len(values)} samples have such gaps).",
+            + f"{where:g} {table.axis_unit}".rstrip()
+            + f" ({len(bad)} of {len(values)} samples have such gaps).",
             hint="Cut the region with --preprocess 'cut(...)', or leave the samples out.",
         )
     huge = np.flatnonzero(np.abs(values).max(axis=1) > _LARGEST)

@@ -28,8 +28,8 @@ def fit(cli, tmp_path, monkeypatch):
     """Write both tables, fit into ``out`` and return what a user sees."""
     monkeypatch.chdir(tmp_path)
 
-    def run(source, target, *options, unit="absorbance", axis="nm", name="protein"):
-        source.csv(tmp_path / "old.csv")
+    def run(source, target, *options, unit="absorbance", axis="nm", name="protein", own="nm"):
+        source.csv(tmp_path / "old.csv", axis=own)
         target.csv(tmp_path / "new.csv", unit, axis)
         words = ["--out", "out"] if "-o" not in options else []
         named = ["--property", name] if name else []
@@ -63,6 +63,14 @@ INPUTS = {
     "transmittance": (
         OLD, NEW.but(values=10**-NEW.values), {"unit": "transmittance"}, 4,
         ["absorbance", "transmittance", "--target-preprocess 'absorbance'"],
+    ),
+    "transmittance that no file names": (
+        OLD, NEW.but(values=100 * 10**-NEW.values), {"unit": ""}, 4,
+        ["direction of bands", "transmittance", "--target-preprocess", "absorbance(full=100)"],
+    ),
+    "wavenumbers that no file names": (
+        OLD, NEW.but(axis=1e7 / NEW.axis), {"axis": ""}, 4,
+        ["share 0 nm of 590 nm:", "nm and wavenumber in cm-1 they would share most", "no common range"],
     ),
     "other ids": (
         OLD, NEW.but(samples=tuple(f"x{k}" for k in range(40))), {}, 4,
@@ -155,6 +163,16 @@ def test_bad_options_are_refused_in_one_line(fit, tmp_path, case):
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert left == {"huge.txt", "old.csv", "new.csv", "precious", "precious/mine.txt"}
     assert not (tmp_path.parent / "evil@1").exists()
+
+
+def test_an_axis_without_unit_leaves_no_hole_in_the_text(fit):
+    """Messages had a blank and a comma or bracket where the unit would have been."""
+    moved = NEW.but(axis=NEW.axis + 3.0)
+    done = fit(OLD, moved, "--test-where", "split=test", axis="", own="")
+    assert done.exit_code == 0, done.stderr
+    assert "1103 to 1683, step 10." in done.stderr
+    done = fit(OLD, changed(NEW, 3, 7, np.nan), axis="", own="")
+    refused(done, 3, "no value at 1170 (1 of 40 samples")
 
 
 def test_no_property_and_no_file(fit, cli):
