@@ -27,6 +27,7 @@ LEAST_SHIFT_SD = 0.02  # channels, of a day: temperature moves all samples alike
 LARGE_SHIFT = 0.1  # channels; a smaller one matters only where answers are off, too
 VERDICTS = ("keep", "watch", "bias correction", "transfer again")
 FEWEST_FOR_SPREAD = 4
+_SHOWN = 5  # ids of standards in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,19 @@ def judge(
     gate_verdict, gate_said = _gates(today)
     for one in (shift_verdict, gate_verdict):
         verdict = _worse(verdict, one)
+    if today and not any(isfinite(one.residual()) for one in today):
+        verdict = _worse(verdict, "watch")  # no answer was held against anything
+        said = (*said, _unknown(facts, today))
     return Drift(verdict, (*reasons, *said, *gate_said), found, shift)
+
+
+def _unknown(facts: ControlFacts, today: Sequence[Control]) -> str:
+    first, known = today[0].sample, list(facts.samples)
+    more = " ..." if len(known) > _SHOWN else ""
+    return (
+        f"no value was judged: '{first}' is no standard of the fit and has no reference value "
+        f"(standards: {', '.join(known[:_SHOWN])}{more}); give --targets"
+    )
 
 
 def _worse(one: str, other: str) -> str:

@@ -10,7 +10,7 @@ from spectrakit.accounting import Summary
 from spectrakit.bundle.manifest import split_label
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.log import progress, say
-from spectrakit.transfer.fit import AUTO, fit_properties
+from spectrakit.transfer.fit import AUTO, alike, fit_properties
 from spectrakit.transfer.imported import ImportedCalibration, read_coefficients
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.problem import Problem, problem_of
@@ -77,6 +77,16 @@ def fit(
         MismatchError: the data do not allow it, or a gate refused.
         UsageError: settings that cannot be meant.
     """
+    result, told = _write(settings, out, summary, reason, png)
+    for line in told:
+        say(line)
+    return result
+
+
+def _write(
+    settings: FitSettings, out: str | Path, summary: Summary, reason: str = "", png: bool = False
+) -> tuple[TransferResult, list[str]]:
+    """Fit and write; return what was found, and the lines that say so."""
     from threadpoolctl import threadpool_limits
 
     if settings.target_where and not settings.target:  # one file holds both instruments
@@ -87,14 +97,14 @@ def fit(
         found = _fit(settings, summary)
         gates = refuse(found.result.gates, settings.force)
         found = replace(found, result=replace(found.result, gates=gates))
-        write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
-    return found.result
+        told = write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
+    return found.result, told
 
 
 def refit(parameters: Mapping[str, Any], out: Path) -> None:
     """Do a recorded fit again, into another folder."""
     settings = FitSettings.from_json(parameters)
-    fit(settings, out, Summary(command="transfer fit", version=__version__))
+    _write(settings, out, Summary(command="transfer fit", version=__version__))
 
 
 def _check(settings: FitSettings) -> None:
@@ -186,7 +196,8 @@ def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSe
     data = problem.data(settings.properties[:1])
     gates = refuse(paired_gates(problem, data), settings.force)
     methods = _methods(problem, settings)
-    with progress("transfer", len(methods), "methods") as advance:
+    steps = len(methods) * len(alike(problem, settings.properties))
+    with progress("transfer", steps, "methods", alike=False) as advance:
         found = fit_properties(
             problem, settings.properties, methods, settings.method, settings.level, settings.seed,
             advance,

@@ -22,6 +22,7 @@ from spectrakit.verbs.outputs import stem_of
 _LARGEST = 1e30  # beyond it squares are no numbers
 _FLAT = 5  # channels in a row at the very top: a saturated detector
 _SCALE_KEPT = ("absorbance", "cut", "resample", "smooth")  # steps after which values keep sense
+_FEW = 5  # samples below which it cannot be told how much they differ
 _NEGATIVE = -0.1  # absorbance that no sample has
 
 
@@ -117,6 +118,7 @@ def read_instrument(
         unit = "absorbance" if any(s.step == "absorbance" for s in steps) else raw.value_unit
         table = replace(raw, values=values, axis=axis, value_unit=unit)
     _check(table, place, all(one.step in _SCALE_KEPT for one in steps))
+    _say_replicates(raw, spectra, place)
     return InstrumentSpectra(raw, table, steps, frozenset(held), _texts(spectra))
 
 
@@ -210,6 +212,37 @@ def _check(table: SpectraTable, place: str, scale_kept: bool) -> None:
         say(
             f"{place}: {len(saturated)} spectra look saturated, "
             f"first '{table.samples[saturated[0]]}'"
+        )
+
+
+def _say_replicates(table: SpectraTable, spectra: Sequence[Spectrum], place: str) -> None:
+    """Say that spectra of one sample were averaged, and name one whose spectra hardly agree.
+
+    Two samples under one id look like replicates; nothing but their difference tells.
+    """
+    if len(spectra) == len(table):
+        return
+    say(f"{place}: {len(spectra)} spectra of {len(table)} samples: those of a sample are averaged")
+    if len(table) < _FEW:
+        return
+    rows = {name: k for k, name in enumerate(table.samples)}
+    order = np.argsort(spectra[0].axis.values, kind="stable")
+    off = np.zeros(len(table))
+    for one in spectra:
+        k = rows.get(one.sample)
+        if k is not None and table.replicates[k] > 1:
+            away = np.asarray(one.value, np.float64)[order] - table.values[k]
+            off[k] = max(off[k], float(np.sqrt(np.mean(away**2))))
+    n = np.maximum(table.replicates, 2)
+    off *= np.sqrt(n / (n - 1))  # the mean holds a part of each
+    mean = table.values.mean(axis=0)
+    usual = float(np.median(np.sqrt(np.mean((table.values - mean) ** 2, axis=1))))
+    odd = np.flatnonzero(off > usual)
+    if len(odd):
+        worst = int(off.argmax())
+        say(
+            f"{place}: spectra of sample '{table.samples[worst]}' differ as much as samples do "
+            f"({len(odd)} such): is one id given to different samples?"
         )
 
 

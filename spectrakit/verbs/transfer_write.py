@@ -15,7 +15,6 @@ from spectrakit.atomic import atomic_path
 from spectrakit.bundle import write_bundle
 from spectrakit.bundle.trace_graph import Member, TraceGraph
 from spectrakit.io.streams import on_disk
-from spectrakit.log import say
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
 from spectrakit.transfer.control import control_facts
 from spectrakit.transfer.lock import locked
@@ -33,8 +32,11 @@ _CONTROLS = 10  # samples that stand for standards where there are none
 def write_transfer(
     found: Fitting, settings: Mapping[str, Any], name: str, out: Path, summary: Summary,
     reason: str, png: bool,
-) -> None:  # fmt: skip
-    """Write everything of one fit into a transfer folder; the version in use changes last."""
+) -> list[str]:  # fmt: skip
+    """Write everything of one fit into a transfer folder; the version in use changes last.
+
+    Returns lines that say what came out.
+    """
     from spectrakit.report.transfer import write_transfer_report
 
     make_folder(out)
@@ -67,9 +69,10 @@ def write_transfer(
             ),
         )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
-    for one in found.result.properties:
-        say(_in_short(one))
-    say(f"{out / label} is in use; head of the record: {head}")
+    return [
+        *(_in_short(one) for one in found.result.properties),
+        f"{out / label} is in use; head of the record: {head}",
+    ]
 
 
 def _in_short(one: PropertyResult) -> str:

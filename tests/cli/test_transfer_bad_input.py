@@ -165,6 +165,19 @@ def test_bad_options_are_refused_in_one_line(fit, tmp_path, case):
     assert not (tmp_path.parent / "evil@1").exists()
 
 
+def test_an_id_that_two_samples_share_is_said(fit):
+    """Their mean became a standard without a word."""
+    twice = NEW.rows([*range(40), 2])
+    values = twice.values.copy()
+    values[40] = values[16]
+    done = fit(OLD, twice.but(values=values), "--test-where", "split=test", "--force")
+    assert "new.csv: 41 spectra of 40 samples: those of a sample are averaged" in done.stderr
+    assert "spectra of sample 's02' differ as much as samples do (1 such)" in done.stderr
+    done = fit(OLD, NEW.rows([*range(40), 2]), "--test-where", "split=test", "-o", "again")
+    assert done.exit_code == 0, done.stderr
+    assert "differ as much as samples do" not in done.stderr
+
+
 def test_an_axis_without_unit_leaves_no_hole_in_the_text(fit):
     """Messages had a blank and a comma or bracket where the unit would have been."""
     moved = NEW.but(axis=NEW.axis + 3.0)

@@ -279,6 +279,23 @@ def test_two_instruments_in_one_store(cli, fit, tmp_path):
     assert graph(apart) == graph(tmp_path / "b")
 
 
+def test_progress_counts_methods_of_every_group_of_properties(cli, tmp_path, monkeypatch):
+    """It went on to 16 of 15 methods and -1 s left where properties have other gaps."""
+    monkeypatch.setattr("spectrakit.log.LINE_EVERY_SECONDS", 0.0)
+    old, new = pair()
+    fat = list(old.columns["fat [%]"])
+    gaps = old.but(columns={**old.columns, "fat [%]": [*fat[:20], "", *fat[21:]]})
+    done = cli(
+        "transfer", "fit", gaps.csv(tmp_path / "old.csv"), new.csv(tmp_path / "new.csv"), "-p",
+        "protein", "-p", "fat", "--method", "bias", "--standards", "8", "-o", tmp_path / "out",
+    )  # fmt: skip
+    lines = [line for line in done.stderr.splitlines() if line.startswith("transfer: ")]
+    assert [line.split(" methods")[0] for line in lines] == [
+        f"transfer: {k} of 6" for k in range(1, 7)
+    ]
+    assert not any("left" in line for line in lines)  # the first method may take most of the time
+
+
 def test_one_file_needs_to_be_named_only_once(cli, tmp_path, monkeypatch):
     """--target-where without TARGET was ignored: a calibration of the source came out."""
     monkeypatch.chdir(tmp_path)
@@ -300,7 +317,9 @@ def test_one_file_needs_to_be_named_only_once(cli, tmp_path, monkeypatch):
     assert graph(tmp_path / "once") == graph(tmp_path / "twice")
     told = json.loads((tmp_path / "once" / "metrics.json").read_text())
     assert (told["source"], told["target"]) == ("old", "new")
-    assert cli("transfer", "verify", "once").exit_code == 0
+    checked = cli("transfer", "verify", "once")
+    assert checked.exit_code == 0, checked.stderr
+    assert "spectrakit-verify" not in checked.stderr  # where it was fitted again is no news
     planned = cli("transfer", "plan", "both.csv", "-p", "protein", *where)
     assert "Simulated" not in planned.stderr
 

@@ -150,6 +150,16 @@ def test_unknown_samples_are_said_not_to_be_judged(cli, meal, tmp_path):
     )
 
 
+def test_a_day_without_any_known_sample_does_not_say_keep(cli, meal, tmp_path):
+    """A mistyped sample id was answered with "keep", exit 0."""
+    path = day(tmp_path, "d1", *measured(("x7",), seed=1, date="2026-03-05"))
+    done = cli("transfer", "drift", meal, path, "--fail-on", "watch")
+    assert done.exit_code == 4
+    assert {one["verdict"] for one in rows(done.stdout)} == {"watch"}
+    assert "'x7' is no standard of the fit and has no reference value (standards: " in done.stderr
+    assert "give --targets" in done.stderr
+
+
 def test_errors_have_one_line_and_the_right_code(cli, meal, source, tmp_path):
     good = day(tmp_path, "d1", *measured(seed=1))
 
