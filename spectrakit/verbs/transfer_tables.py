@@ -18,6 +18,7 @@ from spectrakit.preprocess.trace_steps import TraceStep, apply_trace_steps, fit_
 from spectrakit.spectrum import Spectrum
 from spectrakit.transfer.table import SpectraTable, table_of
 from spectrakit.verbs.outputs import stem_of
+from spectrakit.verbs.transfer_seen import Seen
 
 _LARGEST = 1e30  # beyond it squares are no numbers
 _FLAT = 5  # channels in a row at the very top: a saturated detector
@@ -97,18 +98,19 @@ def read_instrument(
         UsageError: an unknown column or step.
     """
     conditions = parse_where(where)
-    spectra = list(_read(words, conditions, summary))
     place = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1} more"
+    seen = Seen(conditions)
+    spectra = list(_read(words, conditions, summary, seen))
+    if not spectra:
+        seen.refuse(place, option)
     raw = table_of(spectra, place, option)
     tests = parse_where(test_where)
     held = {
         one.sample for one in spectra if tests and all(condition.holds(one) for condition in tests)
     }
     if tests and not held:
-        raise MismatchError(
-            f"{place}: --test-where {' '.join(test_where)} selects no sample.",
-            hint="Look at the columns with: spectrakit store dump.",
-        )
+        list((seen := Seen(tests)).through(spectra))
+        seen.refuse(place, "--test-where")
     steps: tuple[TraceStep, ...] = ()
     table = raw
     if chain:
@@ -123,11 +125,11 @@ def read_instrument(
 
 
 def _read(
-    words: Sequence[str], conditions: tuple[Condition, ...], summary: Summary
+    words: Sequence[str], conditions: tuple[Condition, ...], summary: Summary, seen: Seen
 ) -> Iterator[Spectrum]:
     for path in expand_inputs(words):
         account = summary.open_input(path)
-        for spectrum in selected(read_spectra(path, account), conditions, account):
+        for spectrum in selected(seen.through(read_spectra(path, account)), conditions, account):
             account.keep()
             yield spectrum if spectrum.sample else replace(spectrum, sample=stem_of(path))
 

@@ -70,7 +70,7 @@ INPUTS = {
     ),
     "wavenumbers that no file names": (
         OLD, NEW.but(axis=1e7 / NEW.axis), {"axis": ""}, 4,
-        ["share 0 nm of 590 nm:", "nm and wavenumber in cm-1 they would share most", "no common range"],
+        ["share 0 nm of 590 nm:", "nm and wavenumber in cm-1 they would", "no common range"],
     ),
     "other ids": (
         OLD, NEW.but(samples=tuple(f"x{k}" for k in range(40))), {}, 4,
@@ -129,9 +129,23 @@ OPTIONS = {
     "method": (["--method", "psd"], 2, ["'psd'", "Did you mean 'pds'?"]),
     "a property twice": (["-p", "protein"], 2, ["'protein' is named twice"]),
     "unknown property": (["-p", "fta"], 4, ["'fta'", "Did you mean 'fat'?"]),
-    "no test": (["--test-where", "split=nope"], 4, ["new.csv", "split=nope", "no sample"]),
+    "no test": (
+        ["--test-where", "split=nope"], 4,
+        ["new.csv: --test-where split=nope selects none of 40 spectra", "'train', 'test'"],
+    ),
     "all test": (["--test-where", "instrument=new"], 4, ["leaves no sample"]),
     "where nothing": (["--target-where", "split=x"], 4, ["new.csv", "--target-where"]),
+    "where mistyped": (
+        ["--target-where", "instrument=nwe"], 4,
+        ["instrument=nwe selects none of 40", "Did you mean 'new'?", "They have: 'new'."],
+    ),
+    "where never together": (
+        ["--target-where", "split=test", "--target-where", "sample=s00"], 4,
+        ["new.csv: --target-where selects none of 40", "split=test and sample=s00 together"],
+    ),
+    "where nobody has one": (
+        ["--target-where", "sample.date=1"], 4, ["None has a sample.date."],
+    ),
     "where column": (["--source-where", "instrment=a"], 2, ["Did you mean 'instrument'?"]),
     "where": (["--source-where", "instrument"], 2, ["'instrument'", "'='"]),
     "step": (["--preprocess", "snvv"], 2, ["'snvv'", "Did you mean 'snv'?"]),
