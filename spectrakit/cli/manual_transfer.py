@@ -9,8 +9,8 @@ TRANSFER: dict[str, str] = {
         "errors of the report are then of them, else of standards left out. Where one file "
         "holds both instruments, say --source-where instrument=A --target-where "
         "instrument=B; it need not be named twice. With SOURCE alone fit makes a calibration of "
-        "that instrument (PLS, its choices by nested cross-validation); with --standards 0 it aligns unlabelled "
-        "spectra of the target."
+        "that instrument (PLS, its choices by nested cross-validation); with --standards 0 it "
+        "aligns unlabelled spectra of the target."
     ),
     "METHODS": (
         "Each is fitted to the same standards; its choices are made by cross-validation "
