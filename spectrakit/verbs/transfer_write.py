@@ -35,6 +35,9 @@ def write_transfer(
 ) -> list[str]:  # fmt: skip
     """Write everything of one fit into a transfer folder; the version in use changes last.
 
+    What takes long, drawing above all, is done before any file gets its name: a fit that is
+    stopped there leaves the folder as it was, and ``verify`` content.
+
     Returns lines that say what came out.
     """
     from spectrakit.report.transfer import write_transfer_report
@@ -43,16 +46,18 @@ def write_transfer(
     folder = TransferFolder(out)
     about = {**found.result.about, "parameters": dict(settings), "spectrakit": __version__}
     metrics = out / METRICS
+    inputs = [file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs]
     with locked(out / CURRENT):
         label = folder.next_label(name or _slug("-".join(settings["properties"])))
-        _write_bundle(found, label, out, settings)
-        _write_json(metrics, metrics_of(found.result, label))
-        title = _title(found.result)
-        write_transfer_report(replace(found.result, about=about), out / REPORT, title)
-        if png:
-            from spectrakit.report.png import write_png
+        with atomic_path(metrics) as facts, atomic_path(out / REPORT) as page:
+            _write_json(facts, metrics_of(found.result, label))
+            title = _title(found.result)
+            write_transfer_report(replace(found.result, about=about), page, title)
+            if png:
+                from spectrakit.report.png import write_png
 
-            summary.outputs += [str(path) for path in write_png(found.result, out)]
+                summary.outputs += [str(path) for path in write_png(found.result, out)]
+            _write_bundle(found, label, out, settings)
         folder.use(label)
         head = append(
             out,
@@ -60,7 +65,7 @@ def write_transfer(
                 action="fit",
                 reason=reason,
                 parameters=dict(settings),
-                inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
+                inputs=inputs,
                 outputs=outputs_of(out, label, (METRICS, REPORT)),
                 result={
                     "label": label,
@@ -222,6 +227,5 @@ def _plain(value: Any) -> Any:
 
 
 def _write_json(path: Path, body: Mapping[str, Any]) -> None:
-    with atomic_path(path) as part:
-        text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
-        part.write_text(text + "\n", encoding="utf-8", newline="\n")
+    text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

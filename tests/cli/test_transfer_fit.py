@@ -377,6 +377,25 @@ def test_a_killed_fit_leaves_no_bundle_and_can_be_repeated(tmp_path, home):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_fit_stopped_while_it_draws_leaves_the_folder_as_it_was(cli, fit, monkeypatch):
+    """The next version and its metrics.json were there already: verify failed from then on."""
+    old, new = pair()
+    out = fit(old, new, "--standards", "8")
+    before = sorted((path.name, path.stat().st_size) for path in out.rglob("*"))
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spectrakit.report.transfer.write_transfer_report", stopped)
+        again = cli("transfer", "fit", "old.csv", "new.csv", "-p", "protein", "--method", "none",
+                    "--standards", "9", "-o", out)  # fmt: skip
+        assert again.exit_code == 130
+    assert sorted((path.name, path.stat().st_size) for path in out.rglob("*")) == before
+    done = cli("transfer", "verify", out, "--no-rerun")
+    assert done.exit_code == 0, done.stderr
+
+
 PLANNED = ["order", "sample", "group", "leverage"]
 
 
