@@ -185,6 +185,9 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         settings.seed,
     )
     say(problem.common.says)
+    for name in settings.properties:
+        if problem.test is not None and not problem.test.knows(name):
+            say(f"no test sample has a reference value of '{name}': there will be no RMSEP of it")
     if not len(problem.standards):
         return fit_unlabelled(
             target, problem, settings.properties, settings.level, settings.seed, settings.force

@@ -72,6 +72,10 @@ INPUTS = {
         OLD, NEW.but(axis=1e7 / NEW.axis), {"axis": ""}, 4,
         ["share 0 nm of 590 nm:", "nm and wavenumber in cm-1 they would", "no common range"],
     ),
+    "other unit of the property": (
+        OLD, NEW.but(columns={"split": NEW.columns["split"], "protein [g/kg]": PROTEIN}), {}, 4,
+        ["'protein' is in %", "'old'", "g/kg", "'new'"],
+    ),
     "other ids": (
         OLD, NEW.but(samples=tuple(f"x{k}" for k in range(40))), {}, 4,
         ["no sample id in common", "s00", "x0", "--standards 0"],

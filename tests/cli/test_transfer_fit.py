@@ -396,6 +396,27 @@ def test_a_fit_stopped_while_it_draws_leaves_the_folder_as_it_was(cli, fit, monk
     assert done.exit_code == 0, done.stderr
 
 
+def test_reference_values_in_the_source_file_alone_judge_the_test_samples(fit, cli, tmp_path):
+    """The man page says "from either file"; test samples had no figures, and nothing said so."""
+    old, new = pair(n=60)
+    both = metrics(fit(old, new, *TEST, "--standards", "8"))
+    bare = new.but(columns={"split": new.columns["split"]})
+    once = metrics(fit(old, bare, *TEST, "--standards", "8", out="once"))
+    one, other = (told["properties"]["protein"]["methods"] for told in (both, once))
+    assert one == other
+    assert one["bias"]["n_test"] == 12
+    assert one["bias"]["ceiling_ratio"] is not None  # 48 labelled target samples
+    nobody = old.but(
+        columns={**old.columns, "protein [%]": [*list(old.columns["protein [%]"])[:48], *[""] * 12]}
+    )
+    done = cli(
+        "transfer", "fit", nobody.csv(tmp_path / "o.csv"), bare.csv(tmp_path / "n.csv"), "-p",
+        "protein", *TEST, "--method", "bias", "-o", tmp_path / "none",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "no test sample has a reference value of 'protein'" in done.stderr
+
+
 PLANNED = ["order", "sample", "group", "leverage"]
 
 
