@@ -51,25 +51,32 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def progress(label: str, total: int | None, unit: str) -> Generator[Callable[[int], None]]:
-    """Yield ``advance(n)``; show how far the work is, its rate and the time left."""
+def progress(
+    label: str, total: int | None, unit: str, *, alike: bool = True
+) -> Generator[Callable[[int], None]]:
+    """Yield ``advance(n)``; show how far the work is, its rate and the time left.
+
+    Where the steps are not ``alike`` (the first of 15 may take most of the time) rate and time
+    left would mean nothing, and only the steps are shown.
+    """
     if not log.isEnabledFor(logging.INFO):
         yield lambda n: None
     elif sys.stderr.isatty():
-        with _bar(label, total, unit) as advance:
+        with _bar(label, total, unit, alike) as advance:
             yield advance
     else:
-        yield _lines(label, total, unit)
+        yield _lines(label, total, unit, alike)
 
 
 @contextmanager
-def _bar(label: str, total: int | None, unit: str) -> Generator[Callable[[int], None]]:
+def _bar(label: str, total: int | None, unit: str, alike: bool) -> Generator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
@@ -78,14 +85,14 @@ def _bar(label: str, total: int | None, unit: str) -> Generator[Callable[[int], 
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(f"{unit}, {{task.speed:.1f}}/s" if total is None else unit),
-        TimeRemainingColumn(),
+        TimeRemainingColumn() if alike else TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda n: bar.advance(task, n)
 
 
-def _lines(label: str, total: int | None, unit: str) -> Callable[[int], None]:
+def _lines(label: str, total: int | None, unit: str, alike: bool) -> Callable[[int], None]:
     done = 0
     start = shown = time.monotonic()
 
@@ -99,6 +106,7 @@ def _lines(label: str, total: int | None, unit: str) -> Callable[[int], None]:
         rate = done / (now - start)
         left = f", {(total - done) / rate:.0f} s left" if total and rate else ""
         of = f" of {total}" if total else ""
-        say(f"{label}: {done}{of} {unit}, {rate:.1f}/s{left}")
+        pace = f"{rate:.1f}/s{left}" if alike else f"{now - start:.0f} s"
+        say(f"{label}: {done}{of} {unit}, {pace}")
 
     return advance

@@ -8,9 +8,9 @@ TRANSFER: dict[str, str] = {
         "those named. --test-where takes samples out of TARGET that nothing learns from: the "
         "errors of the report are then of them, else of standards left out. Where one file "
         "holds both instruments, say --source-where instrument=A --target-where "
-        "instrument=B. With SOURCE alone fit makes a calibration of that instrument (PLS, its "
-        "choices by nested cross-validation); with --standards 0 it aligns unlabelled "
-        "spectra of the target."
+        "instrument=B; it need not be named twice. With SOURCE alone fit makes a calibration of "
+        "that instrument (PLS, its choices by nested cross-validation); with --standards 0 it "
+        "aligns unlabelled spectra of the target."
     ),
     "METHODS": (
         "Each is fitted to the same standards; its choices are made by cross-validation "
@@ -91,7 +91,8 @@ TRANSFER: dict[str, str] = {
         "differ among themselves by more than chance, a wavelength axis that is off, or most "
         "spectra beyond q or t2 ask for a new transfer. The standard deviation comes from "
         "replicates at the fit, and is at least 0.3 of the model's own error. The verdict "
-        "does not change the answers of predict."
+        "does not change the answers of predict. A day on which no value is known is watch, and "
+        "never keep."
     ),
     "RECORD": (
         "Each line of record.jsonl holds the hash of the line before it and its own, SHA-256 "

@@ -20,7 +20,8 @@ SourceArgument = Annotated[
 TargetArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[TARGET]", help="Spectra of the new instrument; may be the same file as SOURCE."
+        metavar="[TARGET]",
+        help="Spectra of the new instrument; SOURCE again where --target-where selects from it.",
     ),
 ]
 PropertyOption = Annotated[

@@ -32,19 +32,22 @@ class Condition:
     column: str
     value: str
 
+    def of(self, spectrum: Spectrum) -> Any:
+        """Return what a spectrum has in the column."""
+        if self.column.startswith("extra."):
+            return spectrum.extra.get(self.column.removeprefix("extra."))
+        if self.column.startswith("sample."):
+            about = spectrum.sample_info
+            return about.columns.get(self.column.removeprefix("sample.")) if about else ""
+        if self.column in SAMPLE_COLUMNS:
+            return getattr(spectrum.sample_info, self.column) if spectrum.sample_info else ""
+        if self.column in MOLECULE_COLUMNS:
+            return getattr(spectrum.molecule, self.column) if spectrum.molecule else ""
+        return getattr(spectrum, self.column)
+
     def holds(self, spectrum: Spectrum) -> bool:
         """Say whether a spectrum has this value; numbers are compared as numbers."""
-        if self.column.startswith("extra."):
-            found: Any = spectrum.extra.get(self.column.removeprefix("extra."))
-        elif self.column.startswith("sample."):
-            about = spectrum.sample_info
-            found = about.columns.get(self.column.removeprefix("sample.")) if about else ""
-        elif self.column in SAMPLE_COLUMNS:
-            found = getattr(spectrum.sample_info, self.column) if spectrum.sample_info else ""
-        elif self.column in MOLECULE_COLUMNS:
-            found = getattr(spectrum.molecule, self.column) if spectrum.molecule else ""
-        else:
-            found = getattr(spectrum, self.column)
+        found = self.of(spectrum)
         wanted: Any = _WORDS.get(self.column, {}).get(self.value.lower(), self.value)
         if str(found) == str(wanted):
             return True

@@ -1,5 +1,6 @@
 """Parts that several reports share: gates, standards chosen, parameters and versions."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,8 @@ def gate_box(gates: Sequence[Gate]) -> Html:
         )
     if not gates:
         return box("note", "No gate was checked.")
-    names = listing(gate.name for gate in gates)
+    often = Counter(gate.name for gate in gates)  # one for each property: said once
+    names = listing(one if n == 1 else f"{one} ({n})" for one, n in often.items())
     return box("good", f"✓ All gates passed ({len(gates)}).", el("p", f"Checked: {names}."))
 
 

@@ -47,14 +47,14 @@ def common_axis(source: FloatArray, target: FloatArray, unit: str) -> CommonAxis
     step = max(float(np.median(np.diff(source))), float(np.median(np.diff(target))))
     n = int(np.floor((high - low) / step + 1e-9)) + 1
     if high - low < LEAST_SHARED * narrower or n < _LEAST_CHANNELS:
-        shared = max(0.0, high - low)
+        shared, whole = _said(max(0.0, high - low), unit), _said(narrower, unit)
         return CommonAxis(
             source,
             None,
             None,
             False,
-            f"The instruments share {shared:g} {unit} of {narrower:g} {unit}: too little, so each "
-            "keeps its axis and only methods for such pairs are used.",
+            f"The instruments share {shared} of {whole}: too little, so each keeps its axis and "
+            f"only methods for such pairs are used.{_other_unit(source, target)}",
         )
     axis = low + step * np.arange(n)
     return CommonAxis(
@@ -62,7 +62,26 @@ def common_axis(source: FloatArray, target: FloatArray, unit: str) -> CommonAxis
         interpolation(source, axis),
         interpolation(target, axis),
         True,
-        f"Both were interpolated to {n} points, {axis[0]:g} to {axis[-1]:g} {unit}, step {step:g}.",
+        f"Both were interpolated to {n} points, {axis[0]:g} to {_said(axis[-1], unit)}, "
+        f"step {step:g}.",
+    )
+
+
+def _said(value: float, unit: str) -> str:
+    return f"{value:g} {unit}".rstrip()
+
+
+def _other_unit(source: FloatArray, target: FloatArray) -> str:
+    """Say so where the axes share most of their range as nm and cm-1: a file may state no unit."""
+    if min(source[0], target[0]) <= 0:
+        return ""
+    ends = 1e7 / target[-1], 1e7 / target[0]
+    shared = min(source[-1], ends[1]) - max(source[0], ends[0])
+    if shared < 0.5 * min(float(np.ptp(source)), ends[1] - ends[0]):
+        return ""
+    return (
+        " As wavelength in nm and wavenumber in cm-1 they would share most of it: if so, "
+        "export both in one unit."
     )
 
 

@@ -27,6 +27,8 @@ LEAST_SHIFT_SD = 0.02  # channels, of a day: temperature moves all samples alike
 LARGE_SHIFT = 0.1  # channels; a smaller one matters only where answers are off, too
 VERDICTS = ("keep", "watch", "bias correction", "transfer again")
 FEWEST_FOR_SPREAD = 4
+_ROUNDING = 1e-6  # sd below which an error is one of rounding
+_SHOWN = 5  # ids of standards in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,19 @@ def judge(
     gate_verdict, gate_said = _gates(today)
     for one in (shift_verdict, gate_verdict):
         verdict = _worse(verdict, one)
+    if today and not any(isfinite(one.residual()) for one in today):
+        verdict = _worse(verdict, "watch")  # no answer was held against anything
+        said = (*said, _unknown(facts, today))
     return Drift(verdict, (*reasons, *said, *gate_said), found, shift)
+
+
+def _unknown(facts: ControlFacts, today: Sequence[Control]) -> str:
+    first, known = today[0].sample, list(facts.samples)
+    more = " ..." if len(known) > _SHOWN else ""
+    return (
+        f"no value was judged: '{first}' is no standard of the fit and has no reference value "
+        f"(standards: {', '.join(known[:_SHOWN])}{more}); give --targets"
+    )
 
 
 def _worse(one: str, other: str) -> str:
@@ -157,7 +171,9 @@ def _property(
     day = days[-1]
     shown = f" {unit}".rstrip()
     over = "1 sample" if day.n == 1 else f"{day.n} samples"
-    mean = f"{name}: mean error {day.mean:+.4g}{shown} over {over} is {day.z:+.1f} sd"
+    real = 0.0 if abs(day.z) < _ROUNDING else 1.0  # the spectra of the fit themselves
+    mean = f"{name}: mean error {real * day.mean + 0.0:+.4g}{shown} over {over} is "
+    mean += f"{real * day.z + 0.0:+.1f} sd"
     pairs = _samples(facts, [one for one in today if one.property == name])
     spread = sum((residual - day.mean) ** 2 / sd**2 for residual, sd in pairs)
     if len(pairs) >= FEWEST_FOR_SPREAD and spread > (limit := _chi2(len(pairs) - 1)):

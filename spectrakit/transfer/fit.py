@@ -60,7 +60,7 @@ def fit_properties(
     parts: list[tuple[tuple[int, ...], AffineSum]] = []
     results: dict[int, PropertyResult] = {}
     gates: list[Gate] = []
-    for columns in _alike(problem, properties):
+    for columns in alike(problem, properties):
         names = [properties[column] for column in columns]
         data = problem.data(names)
         test = None if problem.test is None else problem.common.of_target(problem.test.values)
@@ -82,7 +82,7 @@ def fit_properties(
     )
 
 
-def _alike(problem: Problem, properties: Sequence[str]) -> list[tuple[int, ...]]:
+def alike(problem: Problem, properties: Sequence[str]) -> list[tuple[int, ...]]:
     """Group properties that are known for the same samples: they are fitted together."""
     known = np.isfinite(problem.known(properties))
     groups: dict[bytes, list[int]] = {}

@@ -19,6 +19,7 @@ MOST_COMPONENTS = 12
 SLACK = 1.5  # of the largest value that known good spectra show
 MOST_SHIFT = 8.0  # channels: the widest window of a piecewise map
 _LEAST_LIKENESS = 0.5  # correlation of derivatives below which a shift means nothing
+_OPPOSITE = -0.7  # correlation of derivatives below which bands of one are valleys of the other
 _SWAPPED, _SWAPPED_RATIO = 8.0, 3.0  # robust deviations and times the median
 _TINY = 1e-300
 
@@ -122,7 +123,8 @@ def _shifted_correlation(one: FloatArray, other: FloatArray, lag: int) -> float:
 def check_shift(data: Standards, unit: str, step: float) -> Gate:
     """Return the gate on the wavelength (wavenumber, shift) axes of two instruments."""
     shift, likeness = wavelength_shift(data.source[data.twins], data.target)
-    says = f"The target's axis is shifted by {shift:+.2f} channels ({shift * step:+.3g} {unit})"
+    along = f"{shift * step:+.3g} {unit}".rstrip()
+    says = f"The target's axis is shifted by {shift:+.2f} channels ({along})"
     if likeness < _LEAST_LIKENESS:
         says = (
             f"The instruments' spectra are too unlike (correlation {likeness:.2f}) to tell a shift"
@@ -131,6 +133,23 @@ def check_shift(data: Standards, unit: str, step: float) -> Gate:
     passed = abs(shift) <= MOST_SHIFT
     says += f"; up to {MOST_SHIFT:g} channels can be corrected."
     return Gate("wavelength shift", shift, MOST_SHIFT, passed, says)
+
+
+def check_direction(data: Standards) -> Gate:
+    """Return the gate on spectra that run against one another: one is no absorbance, say."""
+    d = derivative_matrix(data.source.shape[1], 1)
+    one, other = data.source[data.twins].mean(axis=0) @ d, data.target.mean(axis=0) @ d
+    likeness = _shifted_correlation(one, other, 0)
+    passed = likeness > _OPPOSITE
+    says = f"Bands of one are not valleys of the other (correlation {likeness:+.2f})."
+    if not passed:
+        says = (
+            "Where the source's spectra rise, the target's fall (correlation of derivatives "
+            f"{likeness:.2f}): is one transmittance or reflectance and the other absorbance? "
+            "--target-preprocess or --source-preprocess 'absorbance' converts it "
+            "('absorbance(full=100)' from percent)."
+        )
+    return Gate("direction of bands", likeness, _OPPOSITE, passed, says)
 
 
 def check_swapped(data: Standards, ids: tuple[str, ...]) -> Gate:

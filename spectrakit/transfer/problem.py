@@ -133,6 +133,8 @@ def problem_of(
             than standards.
     """
     _check_units(source, target)
+    _check_properties(source, target, properties)
+    target = target.completed_from(source)
     held = {target.groups[k] for k, name in enumerate(target.samples) if name in test_ids}
     held |= {source.groups[k] for k, name in enumerate(source.samples) if name in test_ids}
     test_rows = [k for k, name in enumerate(target.samples) if name in test_ids]
@@ -181,7 +183,8 @@ def _check_units(source: SpectraTable, target: SpectraTable) -> None:
             "axis of the source ('{}') is",
             source.axis_unit,
             target.axis_unit,
-            "State the unit with convert --axis-unit, or convert the spectra to one unit first.",
+            "If a unit is wrong, state it with convert --axis-unit; else export both in one unit "
+            "(nm = 1e7 / cm-1).",
         ),
         (
             "values of the source ('{}') are",
@@ -203,6 +206,19 @@ def _check_units(source: SpectraTable, target: SpectraTable) -> None:
             f"the source is {source.modality}, the target {target.modality}.",
             hint="Say what they are with convert --modality.",
         )
+
+
+def _check_properties(
+    source: SpectraTable, target: SpectraTable, properties: Sequence[str]
+) -> None:
+    for name in properties:
+        one, other = source.units.get(name, ""), target.units.get(name, "")
+        if one and other and one != other:
+            raise MismatchError(
+                f"'{name}' is in {one} with the source ('{source.instrument}') and in {other} with "
+                f"the target ('{target.instrument}').",
+                hint="Give both tables reference values in one unit.",
+            )
 
 
 def _choose(

@@ -61,6 +61,30 @@ class SpectraTable:
             reference_sd={name: sd[chosen] for name, sd in self.reference_sd.items()},
         )
 
+    def completed_from(self, other: "SpectraTable") -> "SpectraTable":
+        """Return this table with reference values that it lacks and another has for the sample.
+
+        A reference value belongs to the sample, whichever instrument's file holds it.
+        """
+        place = {name: k for k, name in enumerate(other.samples)}
+        rows = np.array([place.get(name, -1) for name in self.samples], np.int64)
+        there = rows >= 0
+        found, spread = dict(self.reference), dict(self.reference_sd)
+        for name, known in other.reference.items():
+            own = self.reference.get(name, np.full(len(self), nan))
+            lacking = there & ~np.isfinite(own) & np.isfinite(known[rows])
+            if lacking.any():
+                own_sd = self.reference_sd.get(name, np.full(len(self), nan))
+                found[name] = np.where(lacking, known[rows], own)
+                sd = other.reference_sd.get(name, np.full(len(other), nan))
+                spread[name] = np.where(lacking, sd[rows], own_sd)
+        units = {name: self.units.get(name) or other.units.get(name, "") for name in found}
+        return replace(self, reference=found, reference_sd=spread, units=units)
+
+    def knows(self, property: str) -> bool:
+        """Say whether any sample has a reference value of a property."""
+        return property in self.reference and bool(np.isfinite(self.reference[property]).any())
+
     def values_of(self, property: str) -> FloatArray:
         """Return (n,) reference values of a property.
 

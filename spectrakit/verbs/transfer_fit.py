@@ -10,7 +10,7 @@ from spectrakit.accounting import Summary
 from spectrakit.bundle.manifest import split_label
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
 from spectrakit.log import progress, say
-from spectrakit.transfer.fit import AUTO, fit_properties
+from spectrakit.transfer.fit import AUTO, alike, fit_properties
 from spectrakit.transfer.imported import ImportedCalibration, read_coefficients
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.problem import Problem, problem_of
@@ -77,22 +77,34 @@ def fit(
         MismatchError: the data do not allow it, or a gate refused.
         UsageError: settings that cannot be meant.
     """
+    result, told = _write(settings, out, summary, reason, png)
+    for line in told:
+        say(line)
+    return result
+
+
+def _write(
+    settings: FitSettings, out: str | Path, summary: Summary, reason: str = "", png: bool = False
+) -> tuple[TransferResult, list[str]]:
+    """Fit and write; return what was found, and the lines that say so."""
     from threadpoolctl import threadpool_limits
 
+    if settings.target_where and not settings.target:  # one file holds both instruments
+        settings = replace(settings, target=settings.source)
     _check(settings)
     out = check_folder(out)
     with threadpool_limits(1):  # small matrices: threads only cost
         found = _fit(settings, summary)
         gates = refuse(found.result.gates, settings.force)
         found = replace(found, result=replace(found.result, gates=gates))
-        write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
-    return found.result
+        told = write_transfer(found, settings.as_json(), settings.name, out, summary, reason, png)
+    return found.result, told
 
 
 def refit(parameters: Mapping[str, Any], out: Path) -> None:
     """Do a recorded fit again, into another folder."""
     settings = FitSettings.from_json(parameters)
-    fit(settings, out, Summary(command="transfer fit", version=__version__))
+    _write(settings, out, Summary(command="transfer fit", version=__version__))
 
 
 def _check(settings: FitSettings) -> None:
@@ -117,6 +129,24 @@ def _check(settings: FitSettings) -> None:
         )
     if isinstance(settings.standards, int) and settings.standards < 0:
         raise UsageError(f"--standards {settings.standards} is negative.", hint="Give 0 or more.")
+    if not settings.target:
+        _check_alone(settings)
+
+
+def _check_alone(settings: FitSettings) -> None:
+    """Refuse options that mean nothing to a calibration of the source alone."""
+    for option, given in (
+        ("--standards", settings.standards is not None),
+        ("--method", settings.method != AUTO),
+        ("--target-preprocess", bool(settings.target_preprocess)),
+        ("--coefficients", bool(settings.coefficients)),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} needs spectra of a target, and no TARGET is named.",
+                hint="Name both: SOURCE TARGET; where one file holds both instruments, select with "
+                "--source-where and --target-where.",
+            )
 
 
 def _chain(*parts: str) -> str:
@@ -155,6 +185,9 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         settings.seed,
     )
     say(problem.common.says)
+    for name in settings.properties:
+        if problem.test is not None and not problem.test.knows(name):
+            say(f"no test sample has a reference value of '{name}': there will be no RMSEP of it")
     if not len(problem.standards):
         return fit_unlabelled(
             target, problem, settings.properties, settings.level, settings.seed, settings.force
@@ -166,7 +199,8 @@ def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSe
     data = problem.data(settings.properties[:1])
     gates = refuse(paired_gates(problem, data), settings.force)
     methods = _methods(problem, settings)
-    with progress("transfer", len(methods), "methods") as advance:
+    steps = len(methods) * len(alike(problem, settings.properties))
+    with progress("transfer", steps, "methods", alike=False) as advance:
         found = fit_properties(
             problem, settings.properties, methods, settings.method, settings.level, settings.seed,
             advance,

@@ -45,6 +45,7 @@ def plan(
             f"--design '{design}' is unknown. {near}".rstrip(),
             hint=f"Designs: {', '.join(DESIGNS)}.",
         )
+    target = target or (source if target_where else "")  # one file holds both instruments
     _check_outputs([word for word in (source, target) if word], out, report)
     read = read_instrument((source,), source_where, "--source-where", preprocess, summary)
     table, other = read.table, None

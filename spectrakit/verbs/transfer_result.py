@@ -10,7 +10,13 @@ from spectrakit.errors import MismatchError
 from spectrakit.log import say
 from spectrakit.preprocess.trace_steps import TraceStep
 from spectrakit.transfer.affine import AffineSum
-from spectrakit.transfer.gates import GateModel, check_shift, check_swapped, gate_model
+from spectrakit.transfer.gates import (
+    GateModel,
+    check_direction,
+    check_shift,
+    check_swapped,
+    gate_model,
+)
 from spectrakit.transfer.maps import mean_difference, piecewise
 from spectrakit.transfer.problem import Problem
 from spectrakit.transfer.result import Gate, PropertyResult, Spectra, TransferResult
@@ -79,7 +85,7 @@ def paired_gates(problem: Problem, data: Standards) -> tuple[Gate, ...]:
     if not data.same_axis:
         return ()
     step = float(np.median(np.diff(problem.common.axis)))
-    gates = [check_shift(data, problem.source.axis_unit, step)]
+    gates = [check_direction(data), check_shift(data, problem.source.axis_unit, step)]
     if len(data.twins) >= 2:
         gates.append(check_swapped(data, problem.standard_ids))
     return tuple(gates)

@@ -1,7 +1,7 @@
 """Traces of files as rows that a transferred model takes; misfits are counted by reason."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from spectrakit.io import read_spectra
 from spectrakit.io.select import Condition, selected
 from spectrakit.io.streams import on_disk
 from spectrakit.jobs import run_files
-from spectrakit.spectrum import FloatArray, Spectrum
+from spectrakit.log import say
+from spectrakit.spectrum import FloatArray, Modality, Spectrum
 from spectrakit.transfer.gated import gated_answers
 from spectrakit.verbs.outputs import note_error, stem_of
 
 _SAME_UNIT = {"log(1/R)": "absorbance"}  # the same number under two names
 _NOT_SAID = ("", "arbitrary")
+_TRACES = (Modality.NIR, Modality.IR, Modality.RAMAN, Modality.REFLECTANCE, Modality.OPTICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def _reading(bundle: Bundle, path: Path, where: tuple[Condition, ...], said: set
     for one in selected(read_spectra(path, account), where, account):
         reason = misfit(bundle, one)
         if not reason:
+            one = _with_unit(bundle, one, path, said)
             try:
                 row = on_axis(bundle, one, said)
             except MismatchError:
@@ -95,10 +98,27 @@ def _reading(bundle: Bundle, path: Path, where: tuple[Condition, ...], said: set
     return Reading(account, held)
 
 
+def _with_unit(bundle: Bundle, one: Spectrum, path: Path, said: set[str]) -> Spectrum:
+    """Return a spectrum whose axis has the bundle's unit, where one of the two states none."""
+    wanted = str(bundle.manifest.input["axis_unit"])
+    if one.axis.unit == wanted or (one.axis.unit and wanted):
+        return one
+    text = f"{path}: the axis is read as that of {bundle.label}: " + (
+        f"the file states no unit, the model {wanted}."
+        if wanted
+        else f"the model states no unit, the file {one.axis.unit}."
+    )
+    if text not in said:
+        said.add(text)
+        say(text)
+    return replace(one, axis=replace(one.axis, unit=wanted))
+
+
 def misfit(bundle: Bundle, one: Spectrum) -> str:
     """Return why a bundle cannot read a spectrum, by its kind and unit; empty where it can."""
     told = bundle.manifest
-    if one.modality != told.modality:
+    unsaid = Modality.OPTICAL in (one.modality, told.modality)  # as the fit takes it
+    if one.modality != told.modality and not (unsaid and one.modality in _TRACES):
         return f"{one.modality}, not {told.modality}"
     if not one.is_trace:
         return "peaks, not a trace"
@@ -125,7 +145,7 @@ def _span(axis: Any, unit: str) -> str:
     if not len(axis):
         return "of no points"
     ends = sorted((float(axis[0]), float(axis[-1]))) if isfinite(axis[0]) else (axis[0], axis[-1])
-    return f"{ends[0]:g} to {ends[1]:g} {unit} ({len(axis)} points)"
+    return f"{ends[0]:g} to {ends[1]:g} {unit}".rstrip() + f" ({len(axis)} points)"
 
 
 def inputs_read(summary: Summary) -> list[dict[str, Any]]:

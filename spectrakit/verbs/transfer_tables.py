@@ -18,10 +18,12 @@ from spectrakit.preprocess.trace_steps import TraceStep, apply_trace_steps, fit_
 from spectrakit.spectrum import Spectrum
 from spectrakit.transfer.table import SpectraTable, table_of
 from spectrakit.verbs.outputs import stem_of
+from spectrakit.verbs.transfer_seen import Seen
 
 _LARGEST = 1e30  # beyond it squares are no numbers
 _FLAT = 5  # channels in a row at the very top: a saturated detector
 _SCALE_KEPT = ("absorbance", "cut", "resample", "smooth")  # steps after which values keep sense
+_FEW = 5  # samples below which it cannot be told how much they differ
 _NEGATIVE = -0.1  # absorbance that no sample has
 
 
@@ -96,18 +98,19 @@ def read_instrument(
         UsageError: an unknown column or step.
     """
     conditions = parse_where(where)
-    spectra = list(_read(words, conditions, summary))
     place = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1} more"
+    seen = Seen(conditions)
+    spectra = list(_read(words, conditions, summary, seen))
+    if not spectra:
+        seen.refuse(place, option)
     raw = table_of(spectra, place, option)
     tests = parse_where(test_where)
     held = {
         one.sample for one in spectra if tests and all(condition.holds(one) for condition in tests)
     }
     if tests and not held:
-        raise MismatchError(
-            f"{place}: --test-where {' '.join(test_where)} selects no sample.",
-            hint="Look at the columns with: spectrakit store dump.",
-        )
+        list((seen := Seen(tests)).through(spectra))
+        seen.refuse(place, "--test-where")
     steps: tuple[TraceStep, ...] = ()
     table = raw
     if chain:
@@ -117,15 +120,16 @@ def read_instrument(
         unit = "absorbance" if any(s.step == "absorbance" for s in steps) else raw.value_unit
         table = replace(raw, values=values, axis=axis, value_unit=unit)
     _check(table, place, all(one.step in _SCALE_KEPT for one in steps))
+    _say_replicates(raw, spectra, place)
     return InstrumentSpectra(raw, table, steps, frozenset(held), _texts(spectra))
 
 
 def _read(
-    words: Sequence[str], conditions: tuple[Condition, ...], summary: Summary
+    words: Sequence[str], conditions: tuple[Condition, ...], summary: Summary, seen: Seen
 ) -> Iterator[Spectrum]:
     for path in expand_inputs(words):
         account = summary.open_input(path)
-        for spectrum in selected(read_spectra(path, account), conditions, account):
+        for spectrum in selected(seen.through(read_spectra(path, account)), conditions, account):
             account.keep()
             yield spectrum if spectrum.sample else replace(spectrum, sample=stem_of(path))
 
@@ -166,7 +170,8 @@ def _check(table: SpectraTable, place: str, scale_kept: bool) -> None:
         where = table.axis[~np.isfinite(values[bad[0]])][0]
         raise InputError(
             f"{place}: the spectrum of sample '{table.samples[bad[0]]}' has no value at "
-            f"{where:g} {table.axis_unit} ({len(bad)} of {len(values)} samples have such gaps).",
+            + f"{where:g} {table.axis_unit}".rstrip()
+            + f" ({len(bad)} of {len(values)} samples have such gaps).",
             hint="Cut the region with --preprocess 'cut(...)', or leave the samples out.",
         )
     huge = np.flatnonzero(np.abs(values).max(axis=1) > _LARGEST)
@@ -209,6 +214,37 @@ def _check(table: SpectraTable, place: str, scale_kept: bool) -> None:
         say(
             f"{place}: {len(saturated)} spectra look saturated, "
             f"first '{table.samples[saturated[0]]}'"
+        )
+
+
+def _say_replicates(table: SpectraTable, spectra: Sequence[Spectrum], place: str) -> None:
+    """Say that spectra of one sample were averaged, and name one whose spectra hardly agree.
+
+    Two samples under one id look like replicates; nothing but their difference tells.
+    """
+    if len(spectra) == len(table):
+        return
+    say(f"{place}: {len(spectra)} spectra of {len(table)} samples: those of a sample are averaged")
+    if len(table) < _FEW:
+        return
+    rows = {name: k for k, name in enumerate(table.samples)}
+    order = np.argsort(spectra[0].axis.values, kind="stable")
+    off = np.zeros(len(table))
+    for one in spectra:
+        k = rows.get(one.sample)
+        if k is not None and table.replicates[k] > 1:
+            away = np.asarray(one.value, np.float64)[order] - table.values[k]
+            off[k] = max(off[k], float(np.sqrt(np.mean(away**2))))
+    n = np.maximum(table.replicates, 2)
+    off *= np.sqrt(n / (n - 1))  # the mean holds a part of each
+    mean = table.values.mean(axis=0)
+    usual = float(np.median(np.sqrt(np.mean((table.values - mean) ** 2, axis=1))))
+    odd = np.flatnonzero(off > usual)
+    if len(odd):
+        worst = int(off.argmax())
+        say(
+            f"{place}: spectra of sample '{table.samples[worst]}' differ as much as samples do "
+            f"({len(odd)} such): is one id given to different samples?"
         )
 
 

@@ -224,12 +224,19 @@ def _rerun(
         for name in sorted({*then, *now})
         if then.get(name) != now.get(name)
     }
+    try:
+        known = folder.bundle(found.current)
+    except SpectrakitError as error:
+        found.rerun = {"done": False, "why": str(error)}
+        if str(error) not in found.problems:
+            found.problems.append(str(error))
+        return
+    say(f"{found.current} is fitted again, elsewhere, to compare")
     with TemporaryDirectory(prefix="spectrakit-verify-") as place:
         out = Path(place) / "again"
         try:
             _refit()(_with_paths(fit["parameters"], moved), out)
             again = TransferFolder.open(out).bundle()
-            known = folder.bundle(found.current)
             result = compare(known, again)
         except SpectrakitError as error:
             found.rerun = {"done": False, "why": str(error)}

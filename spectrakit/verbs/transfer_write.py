@@ -15,7 +15,6 @@ from spectrakit.atomic import atomic_path
 from spectrakit.bundle import write_bundle
 from spectrakit.bundle.trace_graph import Member, TraceGraph
 from spectrakit.io.streams import on_disk
-from spectrakit.log import say
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
 from spectrakit.transfer.control import control_facts
 from spectrakit.transfer.lock import locked
@@ -33,24 +32,32 @@ _CONTROLS = 10  # samples that stand for standards where there are none
 def write_transfer(
     found: Fitting, settings: Mapping[str, Any], name: str, out: Path, summary: Summary,
     reason: str, png: bool,
-) -> None:  # fmt: skip
-    """Write everything of one fit into a transfer folder; the version in use changes last."""
+) -> list[str]:  # fmt: skip
+    """Write everything of one fit into a transfer folder; the version in use changes last.
+
+    What takes long, drawing above all, is done before any file gets its name: a fit that is
+    stopped there leaves the folder as it was, and ``verify`` content.
+
+    Returns lines that say what came out.
+    """
     from spectrakit.report.transfer import write_transfer_report
 
     make_folder(out)
     folder = TransferFolder(out)
     about = {**found.result.about, "parameters": dict(settings), "spectrakit": __version__}
     metrics = out / METRICS
+    inputs = [file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs]
     with locked(out / CURRENT):
         label = folder.next_label(name or _slug("-".join(settings["properties"])))
-        _write_bundle(found, label, out, settings)
-        _write_json(metrics, metrics_of(found.result, label))
-        title = _title(found.result)
-        write_transfer_report(replace(found.result, about=about), out / REPORT, title)
-        if png:
-            from spectrakit.report.png import write_png
+        with atomic_path(metrics) as facts, atomic_path(out / REPORT) as page:
+            _write_json(facts, metrics_of(found.result, label))
+            title = _title(found.result)
+            write_transfer_report(replace(found.result, about=about), page, title)
+            if png:
+                from spectrakit.report.png import write_png
 
-            summary.outputs += [str(path) for path in write_png(found.result, out)]
+                summary.outputs += [str(path) for path in write_png(found.result, out)]
+            _write_bundle(found, label, out, settings)
         folder.use(label)
         head = append(
             out,
@@ -58,7 +65,7 @@ def write_transfer(
                 action="fit",
                 reason=reason,
                 parameters=dict(settings),
-                inputs=[file_facts(on_disk(Path(one.path)), one.path) for one in summary.inputs],
+                inputs=inputs,
                 outputs=outputs_of(out, label, (METRICS, REPORT)),
                 result={
                     "label": label,
@@ -67,9 +74,10 @@ def write_transfer(
             ),
         )
     summary.outputs += [str(out / label), str(metrics), str(out / REPORT)]
-    for one in found.result.properties:
-        say(_in_short(one))
-    say(f"{out / label} is in use; head of the record: {head}")
+    return [
+        *(_in_short(one) for one in found.result.properties),
+        f"{out / label} is in use; head of the record: {head}",
+    ]
 
 
 def _in_short(one: PropertyResult) -> str:
@@ -219,6 +227,5 @@ def _plain(value: Any) -> Any:
 
 
 def _write_json(path: Path, body: Mapping[str, Any]) -> None:
-    with atomic_path(path) as part:
-        text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
-        part.write_text(text + "\n", encoding="utf-8", newline="\n")
+    text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

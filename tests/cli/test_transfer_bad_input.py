@@ -28,8 +28,8 @@ def fit(cli, tmp_path, monkeypatch):
     """Write both tables, fit into ``out`` and return what a user sees."""
     monkeypatch.chdir(tmp_path)
 
-    def run(source, target, *options, unit="absorbance", axis="nm", name="protein"):
-        source.csv(tmp_path / "old.csv")
+    def run(source, target, *options, unit="absorbance", axis="nm", name="protein", own="nm"):
+        source.csv(tmp_path / "old.csv", axis=own)
         target.csv(tmp_path / "new.csv", unit, axis)
         words = ["--out", "out"] if "-o" not in options else []
         named = ["--property", name] if name else []
@@ -63,6 +63,18 @@ INPUTS = {
     "transmittance": (
         OLD, NEW.but(values=10**-NEW.values), {"unit": "transmittance"}, 4,
         ["absorbance", "transmittance", "--target-preprocess 'absorbance'"],
+    ),
+    "transmittance that no file names": (
+        OLD, NEW.but(values=100 * 10**-NEW.values), {"unit": ""}, 4,
+        ["direction of bands", "transmittance", "--target-preprocess", "absorbance(full=100)"],
+    ),
+    "wavenumbers that no file names": (
+        OLD, NEW.but(axis=1e7 / NEW.axis), {"axis": ""}, 4,
+        ["share 0 nm of 590 nm:", "nm and wavenumber in cm-1 they would", "no common range"],
+    ),
+    "other unit of the property": (
+        OLD, NEW.but(columns={"split": NEW.columns["split"], "protein [g/kg]": PROTEIN}), {}, 4,
+        ["'protein' is in %", "'old'", "g/kg", "'new'"],
     ),
     "other ids": (
         OLD, NEW.but(samples=tuple(f"x{k}" for k in range(40))), {}, 4,
@@ -121,9 +133,23 @@ OPTIONS = {
     "method": (["--method", "psd"], 2, ["'psd'", "Did you mean 'pds'?"]),
     "a property twice": (["-p", "protein"], 2, ["'protein' is named twice"]),
     "unknown property": (["-p", "fta"], 4, ["'fta'", "Did you mean 'fat'?"]),
-    "no test": (["--test-where", "split=nope"], 4, ["new.csv", "split=nope", "no sample"]),
+    "no test": (
+        ["--test-where", "split=nope"], 4,
+        ["new.csv: --test-where split=nope selects none of 40 spectra", "'train', 'test'"],
+    ),
     "all test": (["--test-where", "instrument=new"], 4, ["leaves no sample"]),
     "where nothing": (["--target-where", "split=x"], 4, ["new.csv", "--target-where"]),
+    "where mistyped": (
+        ["--target-where", "instrument=nwe"], 4,
+        ["instrument=nwe selects none of 40", "Did you mean 'new'?", "They have: 'new'."],
+    ),
+    "where never together": (
+        ["--target-where", "split=test", "--target-where", "sample=s00"], 4,
+        ["new.csv: --target-where selects none of 40", "split=test and sample=s00 together"],
+    ),
+    "where nobody has one": (
+        ["--target-where", "sample.date=1"], 4, ["None has a sample.date."],
+    ),
     "where column": (["--source-where", "instrment=a"], 2, ["Did you mean 'instrument'?"]),
     "where": (["--source-where", "instrument"], 2, ["'instrument'", "'='"]),
     "step": (["--preprocess", "snvv"], 2, ["'snvv'", "Did you mean 'snv'?"]),
@@ -155,6 +181,29 @@ def test_bad_options_are_refused_in_one_line(fit, tmp_path, case):
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert left == {"huge.txt", "old.csv", "new.csv", "precious", "precious/mine.txt"}
     assert not (tmp_path.parent / "evil@1").exists()
+
+
+def test_an_id_that_two_samples_share_is_said(fit):
+    """Their mean became a standard without a word."""
+    twice = NEW.rows([*range(40), 2])
+    values = twice.values.copy()
+    values[40] = values[16]
+    done = fit(OLD, twice.but(values=values), "--test-where", "split=test", "--force")
+    assert "new.csv: 41 spectra of 40 samples: those of a sample are averaged" in done.stderr
+    assert "spectra of sample 's02' differ as much as samples do (1 such)" in done.stderr
+    done = fit(OLD, NEW.rows([*range(40), 2]), "--test-where", "split=test", "-o", "again")
+    assert done.exit_code == 0, done.stderr
+    assert "differ as much as samples do" not in done.stderr
+
+
+def test_an_axis_without_unit_leaves_no_hole_in_the_text(fit):
+    """Messages had a blank and a comma or bracket where the unit would have been."""
+    moved = NEW.but(axis=NEW.axis + 3.0)
+    done = fit(OLD, moved, "--test-where", "split=test", axis="", own="")
+    assert done.exit_code == 0, done.stderr
+    assert "1103 to 1683, step 10." in done.stderr
+    done = fit(OLD, changed(NEW, 3, 7, np.nan), axis="", own="")
+    refused(done, 3, "no value at 1170 (1 of 40 samples")
 
 
 def test_no_property_and_no_file(fit, cli):

@@ -279,6 +279,66 @@ def test_two_instruments_in_one_store(cli, fit, tmp_path):
     assert graph(apart) == graph(tmp_path / "b")
 
 
+def test_progress_counts_methods_of_every_group_of_properties(cli, tmp_path, monkeypatch):
+    """It went on to 16 of 15 methods and -1 s left where properties have other gaps."""
+    monkeypatch.setattr("spectrakit.log.LINE_EVERY_SECONDS", 0.0)
+    old, new = pair()
+    fat = list(old.columns["fat [%]"])
+    gaps = old.but(columns={**old.columns, "fat [%]": [*fat[:20], "", *fat[21:]]})
+    done = cli(
+        "transfer", "fit", gaps.csv(tmp_path / "old.csv"), new.csv(tmp_path / "new.csv"), "-p",
+        "protein", "-p", "fat", "--method", "bias", "--standards", "8", "-o", tmp_path / "out",
+    )  # fmt: skip
+    lines = [line for line in done.stderr.splitlines() if line.startswith("transfer: ")]
+    assert [line.split(" methods")[0] for line in lines] == [
+        f"transfer: {k} of 6" for k in range(1, 7)
+    ]
+    assert not any("left" in line for line in lines)  # the first method may take most of the time
+
+
+def test_one_file_needs_to_be_named_only_once(cli, tmp_path, monkeypatch):
+    """--target-where without TARGET was ignored: a calibration of the source came out."""
+    monkeypatch.chdir(tmp_path)
+    old, new = pair()
+    both = old.but(
+        samples=old.samples + new.samples,
+        values=np.vstack([old.values, new.values]),
+        columns={
+            "instrument": ["old"] * 40 + ["new"] * 40,
+            **{name: list(cells) * 2 for name, cells in old.columns.items()},
+        },
+    )
+    both.csv(tmp_path / "both.csv")
+    where = ["--source-where", "instrument=old", "--target-where", "instrument=new"]
+    rest = ["-p", "protein", *TEST, "--method", "bias", "--standards", "8", *where]
+    for words, out in ((["both.csv"], "once"), (["both.csv", "both.csv"], "twice")):
+        done = cli("transfer", "fit", *words, *rest, "-o", out)
+        assert done.exit_code == 0, done.stderr
+    assert graph(tmp_path / "once") == graph(tmp_path / "twice")
+    told = json.loads((tmp_path / "once" / "metrics.json").read_text())
+    assert (told["source"], told["target"]) == ("old", "new")
+    checked = cli("transfer", "verify", "once")
+    assert checked.exit_code == 0, checked.stderr
+    assert "spectrakit-verify" not in checked.stderr  # where it was fitted again is no news
+    planned = cli("transfer", "plan", "both.csv", "-p", "protein", *where)
+    assert "Simulated" not in planned.stderr
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--standards", "8"], ["--method", "pds"], ["--target-preprocess", "snv"],
+     ["--coefficients", "c.csv"]],
+)  # fmt: skip
+def test_options_of_a_transfer_need_a_target(cli, tmp_path, option):
+    """They were ignored without a word where TARGET had been forgotten."""
+    old, _ = pair()
+    path = old.csv(tmp_path / "old.csv")
+    done = cli("transfer", "fit", path, "-p", "protein", "-o", tmp_path / "out", *option)
+    assert done.exit_code == 2
+    assert f"{option[0]} needs spectra of a target, and no TARGET is named." in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("method", ["jypls", "average", "auto"])
 def test_instruments_without_a_common_range(fit, method):
     old, _ = pair()
@@ -315,6 +375,46 @@ def test_a_killed_fit_leaves_no_bundle_and_can_be_repeated(tmp_path, home):
         assert "record.jsonl" not in left
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_fit_stopped_while_it_draws_leaves_the_folder_as_it_was(cli, fit, monkeypatch):
+    """The next version and its metrics.json were there already: verify failed from then on."""
+    old, new = pair()
+    out = fit(old, new, "--standards", "8")
+    before = sorted((path.name, path.stat().st_size) for path in out.rglob("*"))
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spectrakit.report.transfer.write_transfer_report", stopped)
+        again = cli("transfer", "fit", "old.csv", "new.csv", "-p", "protein", "--method", "none",
+                    "--standards", "9", "-o", out)  # fmt: skip
+        assert again.exit_code == 130
+    assert sorted((path.name, path.stat().st_size) for path in out.rglob("*")) == before
+    done = cli("transfer", "verify", out, "--no-rerun")
+    assert done.exit_code == 0, done.stderr
+
+
+def test_reference_values_in_the_source_file_alone_judge_the_test_samples(fit, cli, tmp_path):
+    """The man page says "from either file"; test samples had no figures, and nothing said so."""
+    old, new = pair(n=60)
+    both = metrics(fit(old, new, *TEST, "--standards", "8"))
+    bare = new.but(columns={"split": new.columns["split"]})
+    once = metrics(fit(old, bare, *TEST, "--standards", "8", out="once"))
+    one, other = (told["properties"]["protein"]["methods"] for told in (both, once))
+    assert one == other
+    assert one["bias"]["n_test"] == 12
+    assert one["bias"]["ceiling_ratio"] is not None  # 48 labelled target samples
+    nobody = old.but(
+        columns={**old.columns, "protein [%]": [*list(old.columns["protein [%]"])[:48], *[""] * 12]}
+    )
+    done = cli(
+        "transfer", "fit", nobody.csv(tmp_path / "o.csv"), bare.csv(tmp_path / "n.csv"), "-p",
+        "protein", *TEST, "--method", "bias", "-o", tmp_path / "none",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "no test sample has a reference value of 'protein'" in done.stderr
 
 
 PLANNED = ["order", "sample", "group", "leverage"]

@@ -178,6 +178,12 @@ def test_forced_gate_is_a_warning_nobody_misses(report, simulate):
 
 def test_gates_that_passed_or_refused_are_said(report, simulate):
     assert "All gates passed (3)" in words(report(simulate.transfer()))
+    each = (
+        Gate("skill", 0.1, 0.5, True, "fat: fine."),
+        Gate("skill", 0.2, 0.5, True, "water: too."),
+    )
+    text = words(report(simulate.transfer(gates=(simulate.gates[0], *each))))
+    assert "Checked: q and skill (2)." in text.replace("\u00a0", " ")
     refused = Gate("t2", np.nan, np.inf, False, "T² is not a number.")
     text = words(report(simulate.transfer(gates=(refused,))))
     assert "A gate refused this transfer." in text and "∞" in text

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from math import sqrt
+from math import nan, sqrt
 
 import numpy as np
 import pytest
@@ -148,6 +148,30 @@ def test_unknown_samples_are_said_not_to_be_judged(cli, meal, tmp_path):
     assert (
         "fat: no control sample with a known value and a limit, so it is not judged" in done.stderr
     )
+
+
+def test_an_error_of_rounding_is_shown_as_none():
+    """The spectra of the fit itself differed by "-7.401e-16 % ... -0.0 sd"."""
+    facts = ControlFacts(
+        {"s": {"fat": 9.0}}, {"s": 1}, {"fat": nan}, {"fat": 0.2}, np.zeros(3), {}, nan
+    )
+    one = Control(
+        date="2026-01-01", model="m", file="f", sha256="0", spectrum="1", number=0, sample="s",
+        property="fat", predicted=9.0 - 1.8e-15, known=9.0, known_from="fit", q=0.0, t2=0.0,
+        gate="pass", shift=0.0,
+    )  # fmt: skip
+    (said, *_) = judge(facts, [one], "2026-01-01", {"fat": "%"}).reasons
+    assert said == "fat: mean error +0 % over 1 sample is +0.0 sd: within its limits"
+
+
+def test_a_day_without_any_known_sample_does_not_say_keep(cli, meal, tmp_path):
+    """A mistyped sample id was answered with "keep", exit 0."""
+    path = day(tmp_path, "d1", *measured(("x7",), seed=1, date="2026-03-05"))
+    done = cli("transfer", "drift", meal, path, "--fail-on", "watch")
+    assert done.exit_code == 4
+    assert {one["verdict"] for one in rows(done.stdout)} == {"watch"}
+    assert "'x7' is no standard of the fit and has no reference value (standards: " in done.stderr
+    assert "give --targets" in done.stderr
 
 
 def test_errors_have_one_line_and_the_right_code(cli, meal, source, tmp_path):

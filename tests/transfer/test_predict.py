@@ -162,6 +162,19 @@ def test_what_does_not_fit_is_counted_with_its_reason(cli, meal, tmp_path):
     assert sorted({one["sample"] for one in rows(done.stdout)}) == ["l", "s1", "u"]
 
 
+def test_a_file_that_does_not_say_what_it_is_is_read_as_the_model(cli, meal, tmp_path):
+    """A fit took a table without unit beside a store that states one; predict refused it."""
+    row = measured(seed=1)[0].value
+    said = store(tmp_path / "said.h5", trace(row, "s"))
+    unsaid = store(tmp_path / "unsaid.h5", trace(row, "s", AXIS, "", Modality.OPTICAL))
+    told = [rows(cli("transfer", "predict", meal, path).stdout)[0] for path in (said, unsaid)]
+    assert told[0]["value"] == told[1]["value"] != ""
+    done = cli("transfer", "predict", meal, unsaid)
+    assert "the file states no unit, the model nm" in done.stderr
+    far = store(tmp_path / "far.h5", trace(row, "s", AXIS + 3000, "", Modality.OPTICAL))
+    assert cli("transfer", "predict", meal, far).exit_code == 4
+
+
 def test_another_axis_that_covers_is_resampled_and_said(cli, meal, tmp_path):
     fine = np.linspace(1750, 1050, 1401)
     amounts = heights(["s1"])

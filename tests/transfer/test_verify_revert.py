@@ -48,6 +48,17 @@ def test_a_transfer_as_it_was_made_passes_and_is_the_same_in_every_bit(cli, meal
     assert "the graph is the same in every bit" in done.stderr
 
 
+def test_a_graph_that_cannot_be_opened_is_no_fit_that_cannot_be_repeated(cli, meal, offered):
+    """verify said so of a fit that it could repeat very well."""
+    (meal / "meal@1/predict.onnx").write_bytes(b"x")
+    done = cli("transfer", "verify", meal)
+    assert done.exit_code == 3
+    assert "cannot be repeated" not in done.stderr
+    told = json.loads(done.stdout)
+    assert told["rerun"]["done"] is False
+    assert len(told["problems"]) == 2  # by the record, and by the bundle's own digest
+
+
 def test_a_head_that_was_exported_is_found_again_and_a_cut_record_is_not(
     cli, meal, offered, tmp_path
 ):
