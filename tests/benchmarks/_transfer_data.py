@@ -130,6 +130,9 @@ def tablets():
     return found, known[:, None], ("assay",)
 
 
+SETS = {"corn": corn, "raman": raman, "tablets": tablets, "tablets-all": tablets}
+
+
 def overlap(one, other):
     a, b = cane()[0][one][0], cane()[0][other][0]
     return min(a.max(), b.max()) - max(a.min(), b.min())
@@ -142,7 +145,7 @@ def pairs_of(name):
         if name == "cane":
             return [(a, b) for a, b in found if a in WIDE and b in WIDE]
         return [(a, b) for a, b in found if (overlap(a, b) >= 100) == (name == "cane-all")]
-    ones = tuple({"corn": corn, "raman": raman, "tablets": tablets}[name]()[0])
+    ones = tuple(SETS[name]()[0])
     return [(a, b) for a in ones for b in ones if a != b]
 
 
@@ -157,15 +160,15 @@ def pair_of(name, one, other):
             return Pair(x, z, known, names, 40, False)
         common = common_axis(a, b, "nm")
         return Pair(common.of_source(x), common.of_target(z), known, names, 40, True)
-    found, known, names = {"corn": corn, "raman": raman, "tablets": tablets}[name]()
-    train = {"corn": 60, "raman": 38, "tablets": 100}[name]
+    found, known, names = SETS[name]()
+    train = {"corn": 60, "raman": 38, "tablets": 100, "tablets-all": 151}[name]
     return Pair(found[one], found[other], known, names, train, True)
 
 
 def split_of(name, pair, seed):
     """Return (train, test) rows; the official 451 tablets are always the test of the tablets."""
     rng = np.random.default_rng(1000 + seed)
-    if name == "tablets":
-        return np.sort(rng.permutation(151)[:100]), np.arange(151, len(pair.known))
+    if name.startswith("tablets"):
+        return np.sort(rng.permutation(151)[: pair.train]), np.arange(151, len(pair.known))
     order = rng.permutation(len(pair.known))
     return np.sort(order[: pair.train]), np.sort(order[pair.train :])
