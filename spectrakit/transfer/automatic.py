@@ -69,7 +69,7 @@ def automatic(
         if share >= _SHOWN
     )
     why = (
-        f"average of {shares}, weighted by squared errors on {len(labels)} standards that the "
+        f"mixture of {shares}, weighted by squared errors on {len(labels)} standards that the "
         "fits had not seen."
     )
     return (

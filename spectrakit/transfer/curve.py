@@ -19,8 +19,8 @@ from spectrakit.transfer.standards import Design
 FloatArray = NDArray[np.float64]
 
 SIZES = (3, 5, 10, 20, 30)
-DRAWS = 4
-WORTH = 0.05  # less gain than this from one size to the next is not worth measuring
+DRAWS = 8
+WORTH = 0.10  # a smaller gain is not worth measuring more: curves err by about as much
 _LEARN = 0.75  # share of the samples that the source calibration may know
 
 
@@ -82,14 +82,14 @@ def _curve(
     )
     worth = None
     for k in range(len(sizes) - 1):
-        if middle[k + 1 :].min() > (1 - WORTH) * middle[k]:
+        if all(error[k + 1 :].min() > (1 - WORTH) * error[k] for error in (middle, high)):
             worth = sizes[k]
             break
     kind = "Simulated instruments: " if simulated else ""
     told = f"{middle[-1]:.3g} {unit}".strip()
     says = (
-        f"{kind}{worth} standards are worth measuring; more than that gain less than "
-        f"{WORTH:.0%} (RMSEP with {sizes[-1]}: {told})."
+        f"{kind}{worth} standards are worth measuring; more lower neither the usual error nor "
+        f"the worst of ten by {WORTH:.0%} (RMSEP with {sizes[-1]}: {told})."
         if worth is not None
         else f"{kind}the error still falls at {sizes[-1]} standards (RMSEP {told})."
     )

@@ -124,7 +124,7 @@ class LearningCurve:
     unit: str
     points: tuple[CurvePoint, ...]
     simulated: bool  # no target spectra yet: virtual instruments stand in for the new one
-    worth: int | None  # smallest number after which more gain less than 5 %
+    worth: int | None  # smallest number after which neither median nor upper end falls much
     says: str
 
 
