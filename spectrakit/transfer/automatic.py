@@ -53,10 +53,10 @@ def automatic(
             "of them."
         )
         return best.fitted, None, {best.method.name: 1.0}, why
-    error = np.array([np.log(_mse(one.nested, labels)).mean() for one in judged])
-    prior = np.array([PRIOR[one.method.name] for one in judged])
-    weight = prior * np.exp(-SHARPNESS * (error - error.min()))
-    weight /= weight.sum()
+    weight = weights_of(
+        [one.method.name for one in judged],
+        [one.nested - labels for one in judged if one.nested is not None],
+    )
     wide = np.repeat(weight[:, None], labels.shape[1], axis=1)
     fits = [one.fitted for one in judged if one.fitted is not None]
     nested = np.einsum(
@@ -82,6 +82,19 @@ def automatic(
         weights,
         why,
     )
+
+
+def weights_of(names: Sequence[str], residuals: Sequence[FloatArray]) -> FloatArray:
+    """Return the weights of methods of ``PRIOR`` in the mixture.
+
+    Args:
+        names: of the methods.
+        residuals: of each, (N, k) nested predictions minus reference values.
+    """
+    error = np.array([np.log(_mean_square(one)).mean() for one in residuals])
+    prior = np.array([PRIOR[name] for name in names])
+    weight = prior * np.exp(-SHARPNESS * (error - error.min()))
+    return weight / weight.sum()
 
 
 def _best_alone(
@@ -114,4 +127,8 @@ def _best_alone(
 
 def _mse(predicted: FloatArray | None, known: FloatArray) -> FloatArray:
     assert predicted is not None
-    return np.maximum(np.mean((predicted - known) ** 2, axis=0), 1e-300)
+    return _mean_square(predicted - known)
+
+
+def _mean_square(residuals: FloatArray) -> FloatArray:
+    return np.maximum(np.mean(residuals**2, axis=0), 1e-300)
