@@ -39,10 +39,12 @@ TRANSFER: dict[str, str] = {
         "method that the data do not allow stays in the table with the reason."
     ),
     "INTERVALS": (
-        "The half-width is a quantile of the errors of standards left out (conformal), so it "
-        "is promised only where there are enough of them: 4 for 80 %, 9 for 90 %, 19 for "
-        "95 %. Below that it is null, with the reason. Its coverage is measured on test "
-        "samples where there are any, and said."
+        "The half-width comes from the errors of standards left out: from 20 on it is their "
+        "quantile (conformal), below that their root mean square times the quantile of "
+        "Student's t, because the quantile of a few is one of the largest. It is promised only "
+        "where a conformal interval could be: 4 standards for 80 %, 9 for 90 %, 19 for 95 %. "
+        "Below that it is null, with the reason. Its coverage is measured on test samples where "
+        "there are any, and said."
     ),
     "GATES": (
         "fit refuses (exit 4) a wavelength axis that is off by more than 8 channels, a "

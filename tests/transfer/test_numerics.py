@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import qr
+from scipy.stats import t as t_table
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from spectrakit.transfer.affine import AffineSum, Term, mixture
@@ -194,7 +195,14 @@ def test_d_optimal_cannot_be_bettered_by_one_exchange(seed, n):
     assert size(chosen) >= 0.3 * max(map(size, combinations(range(9), n)))
 
 
-@pytest.mark.parametrize(("n", "level"), [(8, 0.8), (19, 0.9), (30, 0.8)])
+@pytest.mark.parametrize(("n", "level"), [(5, 0.8), (10, 0.9), (19, 0.95)])
+def test_intervals_of_few_normal_errors_cover_as_often_as_they_say(n, level):
+    drawn = np.random.default_rng(n).normal(0.3, 1.0, (4000, n + 1)) - 0.3
+    inside = [abs(row[n]) <= interval_of(row[:n], level, None).half_width for row in drawn]
+    assert np.mean(inside) == pytest.approx(level, abs=0.02)
+
+
+@pytest.mark.parametrize(("n", "level"), [(20, 0.9), (30, 0.8)])
 def test_intervals_cover_as_often_as_they_say(n, level):
     """Of exchangeable residuals the new one is inside with ceil((n + 1) level) / (n + 1)."""
     rng = np.random.default_rng(n)
@@ -209,7 +217,8 @@ def test_intervals_cover_as_often_as_they_say(n, level):
 
 @pytest.mark.parametrize(("level", "least"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19)])
 def test_intervals_need_so_many_residuals(level, least):
-    assert interval_of(np.ones(least), level, None).half_width == 1
+    half = interval_of(np.ones(least), level, None).half_width
+    assert half == pytest.approx(t_table.ppf(0.5 + level / 2, least))
     short = interval_of(np.ones(least - 1), level, None)
     assert short.half_width is None
     assert short.reason
