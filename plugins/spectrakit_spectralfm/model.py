@@ -32,7 +32,7 @@ class ModelConfig:
     wavelet: str = "db4"  # empty: plain patches
     width: int = 96
     state_blocks: int = 1
-    states: int = 8
+    states: int = 4
     experts: int = 4
     attention_blocks: int = 2
     heads: int = 4

@@ -5,11 +5,31 @@ continued as constants (``mode="constant"``). A token owns the coefficients abov
 its approximation takes one path, its details of all levels another, and the two are added.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
 
+from spectrakit.errors import MissingExtraError
+
 FINE = 30.0  # details of a smooth spectrum are a hundredth of it: asinh(30 d) shows them too
+
+
+def pywavelets() -> Any:
+    """Return the package of filter taps.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import pywt
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "wavelet tokens need PyWavelets, not installed here.",
+            hint="pip install 'spectrakit[train]'",
+        ) from error
+    return pywt
 
 
 class WaveletTransform(nn.Module):
@@ -19,9 +39,7 @@ class WaveletTransform(nn.Module):
 
     def __init__(self, wavelet: str, levels: int) -> None:
         super().__init__()
-        import pywt
-
-        found = pywt.Wavelet(wavelet)
+        found = pywavelets().Wavelet(wavelet)
         low, high = found.dec_lo[::-1], found.dec_hi[::-1]  # conv1d does not flip
         # the taps come from the architecture, not from the checkpoint
         self.register_buffer("taps", torch.tensor([low, high])[:, None], persistent=False)

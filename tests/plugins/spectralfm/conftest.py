@@ -19,8 +19,8 @@ pytest.importorskip("torch", reason="torch is not installed: pip install 'spectr
 pytest.importorskip("pywt", reason="PyWavelets is not installed: pip install 'spectrakit[train]'")
 
 TINY = (
-    "-s", "points=64", "-s", "levels=3", "-s", "width=16", "-s", "states=2", "-s", "experts=2",
-    "-s", "attention_blocks=1", "-s", "heads=2", "-s", "chem=8", "-s", "inst=4", "-s", "batch=16",
+    "points=64", "levels=3", "width=16", "states=2", "experts=2", "attention_blocks=1", "heads=2",
+    "chem=8", "inst=4", "batch=16",
 )  # fmt: skip
 
 
@@ -119,7 +119,8 @@ def tiny(cli, spectralfm):
 
     def run(verb, out, *settings, inputs, model="spectralfm"):
         sizes = TINY if verb == "pretrain" else ()
-        told = [word for one in settings for word in ("-s", one)]
-        return cli(verb, *inputs, "-m", model, "-o", out, *sizes, *told)
+        chosen = dict(one.split("=") for one in (*sizes, *settings))
+        told = [word for item in chosen.items() for word in ("-s", "=".join(item))]
+        return cli(verb, *inputs, "-m", model, "-o", out, *told)
 
     return run

@@ -12,7 +12,7 @@ from spectrakit_spectralfm.experts import Experts
 from spectrakit_spectralfm.instruments import seen_by_instruments
 from spectrakit_spectralfm.model import ModelConfig, SpectralModel
 from spectrakit_spectralfm.places import coordinate, places
-from spectrakit_spectralfm.scan import scan
+from spectrakit_spectralfm.scan import loop, scan
 from spectrakit_spectralfm.wavelet import WaveletTransform
 
 SMALL = ModelConfig(points=64, levels=3, width=16, states=2, experts=3, chem=6, inst=3, heads=2)
@@ -26,7 +26,9 @@ def test_the_scan_equals_a_loop(length):
     for t in range(length):
         state = decay[:, t] * state + drive[:, t]
         states.append(state)
-    torch.testing.assert_close(scan(decay, drive), torch.stack(states, 1), atol=1e-5, rtol=1e-5)
+    for way in (scan, loop):
+        found = way(decay, drive)
+        torch.testing.assert_close(found, torch.stack(states, 1), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db2", "db4", "sym5"])

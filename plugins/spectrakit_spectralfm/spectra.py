@@ -1,0 +1,141 @@
+"""The spectra of a dataset in memory, on their own axes, and any part of them at any resolution."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrakit.errors import MismatchError
+from spectrakit.log import say
+from spectrakit.spectrum import FloatArray, Spectrum
+from spectrakit_spectralfm.model import TECHNIQUES
+
+LEAST_POINTS = 16
+FLAT = 1e-12  # a spread below this part of the largest value is rounding, not signal
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One spectrum, its axis rising. ``values`` and ``axis`` (p,)."""
+
+    values: FloatArray
+    axis: FloatArray
+    unit: str
+    technique: int
+    name: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Spectra that can be learned from, and why others cannot."""
+
+    traces: tuple[Trace, ...]
+    dropped: Counter[str] = field(default_factory=Counter[str])
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+
+def traces_of(data: Any) -> Traces:
+    """Return the spectra of a dataset; those that hold nothing are counted and said."""
+    kept: list[Trace] = []
+    dropped: Counter[str] = Counter()
+    for spectrum, file in _with_files(data):
+        found = trace_of(spectrum, file)
+        if isinstance(found, str):
+            dropped[found] += 1
+        else:
+            kept.append(found)
+    if dropped:
+        reasons = ", ".join(f"{n} {why}" for why, n in sorted(dropped.items()))
+        say(f"spectralfm: spectra left out: {reasons}")
+    return Traces(tuple(kept), dropped)
+
+
+def _with_files(data: Any) -> Iterator[tuple[Spectrum, str]]:
+    files = [part.store.path.name for part in data.parts for _ in part.rows]
+    yield from zip(data, files, strict=True)
+
+
+def trace_of(spectrum: Spectrum, file: str = "") -> Trace | str:
+    """Return a spectrum as the model takes it, or why it cannot."""
+    axis = np.asarray(spectrum.axis.values, np.float64)
+    values = np.asarray(spectrum.value, np.float64)
+    if not spectrum.is_trace or values.ndim != 1:
+        return "no plain trace"
+    if str(spectrum.modality) not in TECHNIQUES:
+        return f"{spectrum.modality}, no technique of the model"
+    finite = np.isfinite(values) & np.isfinite(axis)
+    axis, values = axis[finite], values[finite]
+    if len(axis) and axis[0] > axis[-1]:
+        axis, values = axis[::-1], values[::-1]
+    if len(axis) < LEAST_POINTS:
+        return f"fewer than {LEAST_POINTS} points"
+    if not (np.diff(axis) > 0).all():
+        return "an axis that turns or repeats"
+    if not np.ptp(values) > FLAT * np.abs(values).max():
+        return "constant"
+    return Trace(
+        values.astype(np.float32),
+        axis,
+        spectrum.axis.unit,
+        TECHNIQUES.index(str(spectrum.modality)),
+        f"{file} '{spectrum.native_id or spectrum.sample}'",
+        spectrum.sample,
+    )
+
+
+def points_between(low: FloatArray, high: FloatArray, points: int) -> FloatArray:
+    """Return (n, points) even points from ``low`` to ``high`` (n,)."""
+    return low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, points)
+
+
+def standardised(values: FloatArray) -> FloatArray:
+    """Return rows (n, p) with mean 0 and standard deviation 1; a flat row is all 0."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    return np.where(spread > 0, centred / np.where(spread > 0, spread, 1.0), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CommonAxis:
+    """The axis that all spectra of a calibration share, as the first of them has it."""
+
+    axis: FloatArray
+    unit: str
+    technique: int
+
+
+def on_common_axis(
+    traces: Traces, wanted: CommonAxis | None = None
+) -> tuple[NDArray[np.float64], CommonAxis]:
+    """Return spectra (n, p) float64 on one axis: that of ``wanted``, else of the first spectrum.
+
+    Raises:
+        MismatchError: nothing is there, or a spectrum is of another technique or axis.
+    """
+    if not len(traces):
+        raise MismatchError("no spectrum can be used.", hint="The counts above say why.")
+    first = traces.traces[0]
+    common = wanted or CommonAxis(first.axis, first.unit, first.technique)
+    span = float(np.ptp(common.axis))
+    for one in traces.traces:
+        same = one.unit == common.unit and len(one.axis) == len(common.axis)
+        if not same or np.abs(one.axis - common.axis).max() > 1e-6 * span:
+            raise MismatchError(
+                f"{one.name} has {len(one.axis)} points, {one.axis[0]:g} to {one.axis[-1]:g} "
+                f"{one.unit}, where {len(common.axis)}, {common.axis[0]:g} to "
+                f"{common.axis[-1]:g} {common.unit}, are read.",
+                hint="Choose spectra on one axis with --where, or resample them.",
+            )
+        if one.technique != common.technique:
+            raise MismatchError(
+                f"{one.name} is {TECHNIQUES[one.technique]}; the others are "
+                f"{TECHNIQUES[common.technique]}.",
+                hint="Choose spectra of one technique.",
+            )
+    return np.array([one.values for one in traces.traces], np.float64), common
