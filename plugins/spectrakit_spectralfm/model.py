@@ -83,7 +83,7 @@ class SpectralModel(nn.Module):
         else:
             self.tokens = PatchTokens(config.patch, width)
         self.places = FourierPlaces(width)
-        self.technique = nn.Embedding(len(TECHNIQUES), width)
+        self.technique = nn.Parameter(torch.randn(len(TECHNIQUES), width))
         self.hidden = nn.Parameter(torch.zeros(width))
         self.state = nn.ModuleList(
             StateSpaceBlock(width, config.states) for _ in range(config.state_blocks)
@@ -122,7 +122,7 @@ class SpectralModel(nn.Module):
         if mask is not None:
             x = torch.where(mask.unsqueeze(-1), self.hidden, x)
         x = x + self.places(where)
-        x = torch.cat([self.technique(technique).unsqueeze(1), x], 1)  # (batch, 1 + T, width)
+        x = torch.cat([self.technique[technique].unsqueeze(1), x], 1)  # (batch, 1 + T, width)
         for block in self.state:
             x = block(x)
         balance = x.new_ones(())

@@ -39,12 +39,63 @@ class PretrainOptions:
     balance: float = option(0.01, "Weight of the experts' balance.", low=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class DistillOptions:
+    """What `distill` can be told."""
+
+    name: str = option("spectralfm", "Name of the bundle.")
+    version: str = option("1", "Version of the bundle; it begins with a digit.")
+    licence: str = option("", "Licence of the bundle: that of the data allows it or not.")
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptOptions:
+    """What `adapt` can be told."""
+
+    property: str = option("", "Property to learn; empty: the only one of the samples.")
+    how: str = option(
+        "head", "A linear head alone, or with LoRA or adapters in the encoder.",
+        choices=("head", "lora", "adapters"),
+    )  # fmt: skip
+    rank: int = option(0, "Width of what is added; 0: 4 for lora, 16 for adapters.", low=0)
+    steps: int = option(60, "Steps of lora and adapters, for each of five fits.", low=1)
+    rate: float = option(1e-3, "Their learning rate.", low=0.0)
+    level: bool = option(True, "Let the head see the mean and spread that standardising removes.")
+    coverage: float = option(0.9, "Of the intervals.", low=0.5, high=0.99)
+    name: str = option("calibration", "Name of the bundle.")
+    version: str = option("1", "Version of the bundle; it begins with a digit.")
+    licence: str = option("", "Licence of the bundle: that of the data allows it or not.")
+
+
+@dataclass(frozen=True, slots=True)
+class TttOptions:
+    """What `ttt` can be told."""
+
+    steps: int = option(20, "Self-supervised steps.", low=0)
+    rate: float = option(3e-4, "Their learning rate.", low=0.0)
+    weights: str = option(
+        "norms", "What is trained: the encoder's norms, or all of it.", choices=("norms", "all")
+    )
+    reconstruction: float = option(1.0, "Weight of masked reconstruction.", low=0.0)
+    alignment: float = option(1.0, "Weight of features' mean and spread.", low=0.0)
+    centre: bool = option(True, "Move the features' mean to that of the old instrument's.")
+    masked: float = option(0.4, "Share of tokens hidden.", low=0.05, high=0.9)
+    most_moved: float = option(
+        2.0, "Gate: answers may move by so many standard deviations of the known values.", low=0.0
+    )
+    name: str = option("calibration", "Name of the bundle.")
+    version: str = option("2", "Version of the bundle; it begins with a digit.")
+    licence: str = option("", "Licence of the bundle: that of the data allows it or not.")
+
+
 plugin = Plugin(
     name="spectralfm",
     summary="Foundation model of NIR, IR, Raman and reflectance spectra on any axis.",
     modalities=frozenset({"nir", "ir", "raman", "reflectance", "optical"}),
     actions={
         "pretrain": Action("spectrakit_spectralfm.pretrain:run", PretrainOptions),
+        "distill": Action("spectrakit_spectralfm.distill:run", DistillOptions),
+        "adapt": Action("spectrakit_spectralfm.adapt:run", AdaptOptions),
     },
     requires=("train",),
 )

@@ -17,7 +17,8 @@ from spectrakit.train.loop import fit
 from spectrakit.train.plan import Plan
 from spectrakit_spectralfm.batches import Augmentation, ViewBatches, Views, views_of
 from spectrakit_spectralfm.losses import Weights, loss_of, pretraining
-from spectrakit_spectralfm.model import ModelConfig, SpectralModel
+from spectrakit_spectralfm.model import TECHNIQUES, ModelConfig, SpectralModel
+from spectrakit_spectralfm.places import coordinate
 from spectrakit_spectralfm.plugin import PretrainOptions, plugin
 from spectrakit_spectralfm.spectra import Traces, traces_of
 from spectrakit_spectralfm.wavelet import pywavelets
@@ -82,6 +83,18 @@ def judge(
     return validate
 
 
+def seen_by_technique(traces: Traces) -> dict[str, list[float]]:
+    """Return the range that each technique covers, log10 of the wavenumber; [] where not known."""
+    found: dict[str, list[float]] = {}
+    for one in traces.traces:
+        ends = found.setdefault(TECHNIQUES[one.technique], [])
+        where, known = coordinate(one.axis[[0, -1]], one.unit)
+        if known:
+            low, high = float(where.min()), float(where.max())
+            ends[:] = [min(ends[0], low), max(ends[1], high)] if ends else [low, high]
+    return found
+
+
 def run(job: Job, options: PretrainOptions) -> Path:
     """Pretrain the model and return the run."""
     config = config_of(options)
@@ -114,5 +127,6 @@ def run(job: Job, options: PretrainOptions) -> Path:
         validate = judge(valid, config, how, weights, own_device(job.device))
     size = sum(p.numel() for p in model.parameters())
     say(f"spectralfm: {size:,} weights, {steps} steps of {batches.order.batch} spectra")
-    fit(job, model, loss_of(weights), batches, plan, maker(config), validate=validate)
+    about = maker(config, seen=seen_by_technique(train), lineage=["pretrain"])
+    fit(job, model, loss_of(weights), batches, plan, about, validate=validate)
     return job.run.path

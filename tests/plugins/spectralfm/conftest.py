@@ -77,6 +77,13 @@ def other(tmp_path_factory):
     return write_labelled(path, 20, seed=3, gain=1.1, offset=0.05, shift=6.0)
 
 
+@pytest.fixture(scope="session")
+def constant(tmp_path_factory):
+    """20 spectra whose samples all have the same moisture."""
+    path = tmp_path_factory.mktemp("fm") / "constant.h5"
+    return write_labelled(path, 20, seed=4, constant=True)
+
+
 def write_labelled(path, n, *, seed, constant=False, **seen):
     rng = np.random.default_rng(seed)
     axis = np.linspace(1100.0, 2300.0, 121)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import pywt
 import torch
-
-from spectrakit.train.export import export_graph
 from spectrakit_spectralfm.experts import Experts
 from spectrakit_spectralfm.instruments import seen_by_instruments
 from spectrakit_spectralfm.model import ModelConfig, SpectralModel
 from spectrakit_spectralfm.places import coordinate, places
 from spectrakit_spectralfm.scan import loop, scan
 from spectrakit_spectralfm.wavelet import WaveletTransform
+
+from spectrakit.train.export import export_graph
 
 SMALL = ModelConfig(points=64, levels=3, width=16, states=2, experts=3, chem=6, inst=3, heads=2)
 
@@ -132,7 +132,7 @@ def test_every_switch_exports_and_equals_torch_at_two_batch_sizes(switch):
         }
 
     names = ["values", "where", "technique"]
-    dynamic = {name: ("batch",) for name in names}
+    dynamic = dict.fromkeys(names, ("batch",))
     export_graph(Graph(model), sample, ["chem", "seen", "clean"], dynamic=dynamic)
 
 
