@@ -20,6 +20,14 @@ LEVEL_SHARE = 0.05  # of the features' variance that each number of the level ha
 AT_ONCE = 64  # spectra that are encoded together
 
 
+def common_of(told: Mapping[str, Any]) -> CommonAxis:
+    """Return the axis of a calibration from what its checkpoint says."""
+    own = told["calibration"]
+    return CommonAxis(
+        np.asarray(own["axis"], np.float64), str(own["axis_unit"]), int(own["technique"])
+    )
+
+
 class Calibration(nn.Module):
     """(batch, n) raw spectra on one axis -> (batch, 1) property.
 
@@ -56,11 +64,7 @@ class Calibration(nn.Module):
     @classmethod
     def built(cls, told: Mapping[str, Any]) -> "Calibration":
         """Build it from what a checkpoint says."""
-        own = told["calibration"]
-        common = CommonAxis(
-            np.asarray(own["axis"], np.float64), str(own["axis_unit"]), int(own["technique"])
-        )
-        return cls(SpectralModel(ModelConfig.from_json(told["model"])), common)
+        return cls(SpectralModel(ModelConfig.from_json(told["model"])), common_of(told))
 
     def numbers(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Return (batch, f) what the encoder says of spectra: z_chem of all tokens, the level."""

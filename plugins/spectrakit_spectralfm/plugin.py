@@ -96,6 +96,7 @@ plugin = Plugin(
         "pretrain": Action("spectrakit_spectralfm.pretrain:run", PretrainOptions),
         "distill": Action("spectrakit_spectralfm.distill:run", DistillOptions),
         "adapt": Action("spectrakit_spectralfm.adapt:run", AdaptOptions),
+        "ttt": Action("spectrakit_spectralfm.ttt:run", TttOptions),
     },
     requires=("train",),
 )

@@ -12,7 +12,7 @@ from spectrakit.bundle import write_bundle
 from spectrakit.plugin import Job
 from spectrakit.train.checkpoint import MODEL, Checkpoint, Maker, plain_tensors, write_checkpoint
 from spectrakit.train.export import export_graph
-from spectrakit_spectralfm.calibration import Calibration
+from spectrakit_spectralfm.calibration import Calibration, common_of
 from spectrakit_spectralfm.model import TECHNIQUES
 from spectrakit_spectralfm.plugin import plugin
 from spectrakit_spectralfm.spectra import CommonAxis
@@ -59,14 +59,14 @@ def write_calibration(
     *,
     label: tuple[str, str],
     half_width: float | None,
-    coverage: float,
+    coverage: float = 0.0,
     metrics: Sequence[Mapping[str, Any]],
     licence: str,
 ) -> Path:
     """Write the bundle that predicts and return its folder."""
     own = told["calibration"]
-    technique = TECHNIQUES[int(own["technique"])]
-    common = CommonAxis(np.asarray(own["axis"]), str(own["axis_unit"]), int(own["technique"]))
+    common = common_of(told)
+    technique = TECHNIQUES[common.technique]
     return write_bundle(
         job.run.student(*label),
         graphs={"predict": export(calibration, spectra, ["value"])},
@@ -76,7 +76,9 @@ def write_calibration(
         modality=technique,
         input=input_of(common),
         properties=({"name": str(own["property"]), "unit": str(own["unit"])},),
-        calibration={"coverage": coverage, "half_width": [half_width]},
+        calibration={}
+        if half_width is None
+        else {"coverage": coverage, "half_width": [half_width]},
         metrics=tuple(metrics),
         plugin={"name": plugin.name, "version": plugin.version},
         data=job.run.data(),

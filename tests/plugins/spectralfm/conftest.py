@@ -78,6 +78,14 @@ def other(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def unlabelled(tmp_path_factory):
+    """The spectra of ``other`` with other labels: what must make no difference."""
+    path = tmp_path_factory.mktemp("fm") / "unlabelled.h5"
+    told = {"gain": 1.1, "offset": 0.05, "shift": 6.0}
+    return write_labelled(path, 20, seed=3, constant=True, **told)
+
+
+@pytest.fixture(scope="session")
 def constant(tmp_path_factory):
     """20 spectra whose samples all have the same moisture."""
     path = tmp_path_factory.mktemp("fm") / "constant.h5"
@@ -131,3 +139,25 @@ def tiny(cli, spectralfm):
         return cli(verb, *inputs, "-m", model, "-o", out, *told)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """Where runs that several tests read are kept."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def pretrained(tiny, corpus, runs):
+    if not (runs / "pre").exists():
+        result = tiny("pretrain", runs / "pre", "steps=80", "rate=0.005", inputs=[corpus])
+        assert result.exit_code == 0, result.stderr
+    return runs / "pre"
+
+
+@pytest.fixture
+def adapted(tiny, pretrained, labelled, runs):
+    if not (runs / "head").exists():
+        result = tiny("adapt", runs / "head", inputs=[labelled], model=pretrained)
+        assert result.exit_code == 0, result.stderr
+    return runs / "head"

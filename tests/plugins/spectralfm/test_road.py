@@ -13,28 +13,6 @@ from spectrakit.spectrum import Axis, Modality, Spectrum
 from spectrakit.store import Store, StoreWriter
 
 
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory):
-    """Where runs that several tests read are kept."""
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture
-def pretrained(tiny, corpus, runs):
-    if not (runs / "pre").exists():
-        result = tiny("pretrain", runs / "pre", "steps=80", "rate=0.005", inputs=[corpus])
-        assert result.exit_code == 0, result.stderr
-    return runs / "pre"
-
-
-@pytest.fixture
-def adapted(tiny, pretrained, labelled, runs):
-    if not (runs / "head").exists():
-        result = tiny("adapt", runs / "head", inputs=[labelled], model=pretrained)
-        assert result.exit_code == 0, result.stderr
-    return runs / "head"
-
-
 def answers(cli, store, model):
     """Return (n,) values and the rows of identify."""
     result = cli("identify", store, "-m", model)
