@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spectrakit.calibrate import conformal_quantile
-from spectrakit.errors import MismatchError
+from spectrakit.errors import MismatchError, UsageError
 from spectrakit.log import say
 from spectrakit.plugin import Job, Stopped
 from spectrakit_spectralfm.fitting import Fitted, Tuning, fitted, total_steps
@@ -27,9 +27,14 @@ def run(job: Job, options: AdaptOptions) -> Path:
 
     Raises:
         MismatchError: an adapted model, too few samples, or values that are all the same.
-        UsageError: a property that is not there.
+        UsageError: a property or blocks that are not there.
     """
     model, told = load_pretrained(job.parent)
+    if options.how != "head" and not model.config.attention_blocks:
+        raise UsageError(
+            f"how={options.how} changes transformer blocks, and {job.parent} has none.",
+            hint="Say how=head, or pretrain with attention_blocks=2.",
+        )
     name = chosen_property(job.train, options.property)
     data = labelled(job.train, name)
     if data is None or len(data) < LEAST_SAMPLES:
@@ -43,7 +48,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
             f"all {len(data)} samples have '{name}' {data.known[0]:g}: nothing can be learned.",
             hint="Choose samples that span the range.",
         )
-    _say_unseen(data.common, told.get("seen", {}))
+    say_unseen(data.common, told.get("seen", {}))
     tuning = Tuning(
         how=options.how, rank=options.rank, steps=options.steps, rate=options.rate,
         level=options.level, seed=job.seed,
@@ -61,15 +66,17 @@ def run(job: Job, options: AdaptOptions) -> Path:
             "technique": data.common.technique, "property": name, "unit": data.unit,
         },
     }  # fmt: skip
-    save_calibration(job, found.calibration, about, max(1, total_steps(len(data), tuning)))
     half = conformal_quantile(found.residuals, options.coverage)
     if half is None:
         say(f"spectralfm: {len(data)} samples are too few for an interval of {options.coverage:g}")
-    return write_calibration(
+    path = write_calibration(
         job, found.calibration, data.spectra, about, label=(options.name, options.version),
         half_width=half, coverage=options.coverage,
         metrics=_metrics(found, data, held), licence=options.licence,
     )  # fmt: skip
+    # last: a run that was killed before has no checkpoint, and begins again
+    save_calibration(job, found.calibration, about, max(1, total_steps(len(data), tuning)))
+    return path
 
 
 def _fit(job: Job, model: Any, data: Labelled, tuning: Tuning) -> Fitted:
@@ -105,7 +112,7 @@ def _metrics(found: Fitted, data: Labelled, held: Labelled | None) -> list[dict[
     return rows
 
 
-def _say_unseen(common: CommonAxis, seen: Any) -> None:
+def say_unseen(common: CommonAxis, seen: Any) -> None:
     """Say where spectra lie outside what the model was pretrained on."""
     technique = TECHNIQUES[common.technique]
     where, known = coordinate(common.axis, common.unit)

@@ -11,7 +11,7 @@ from spectrakit.train.order import BatchOrder
 from spectrakit_spectralfm.instruments import seen_by_instruments
 from spectrakit_spectralfm.model import ModelConfig
 from spectrakit_spectralfm.places import places
-from spectrakit_spectralfm.spectra import Traces, points_between, standardised
+from spectrakit_spectralfm.spectra import Traces, points_of, standardised
 
 RUN = 2  # tokens that are hidden side by side: one alone is told by its neighbours
 
@@ -78,11 +78,12 @@ def views_of(
 ) -> Views:
     """Return rows of the spectra as one batch."""
     chosen = [traces.traces[row] for row in rows.tolist()]
-    low = np.array([one.axis[0] for one in chosen])
-    span = np.array([one.axis[-1] for one in chosen]) - low
     kept = rng.uniform(how.least, 1.0, len(chosen)) if how.least < 1 else np.ones(len(chosen))
-    start = low + rng.random(len(chosen)) * (1 - kept) * span
-    points = points_between(start, start + kept * span, config.points)
+    start = rng.random(len(chosen)) * (1 - kept)
+    points = np.array([
+        points_of(one.axis, low, low + share, config.points)
+        for one, low, share in zip(chosen, start, kept, strict=True)
+    ])  # fmt: skip
     raw = [np.interp(p, one.axis, one.values) for p, one in zip(points, chosen, strict=True)]
     clean = standardised(np.array(raw))
     where: FloatArray = np.empty((len(chosen), config.tokens, 3), np.float32)

@@ -59,7 +59,7 @@ class AdaptOptions:
     )  # fmt: skip
     rank: int = option(0, "Width of what is added; 0: 4 for lora, 16 for adapters.", low=0)
     steps: int = option(60, "Steps of lora and adapters, for each of five fits.", low=1)
-    rate: float = option(1e-3, "Their learning rate.", low=0.0)
+    rate: float = option(3e-4, "Their learning rate.", low=0.0)
     level: bool = option(True, "Let the head see the mean and spread that standardising removes.")
     coverage: float = option(0.9, "Of the intervals.", low=0.5, high=0.99)
     name: str = option("calibration", "Name of the bundle.")

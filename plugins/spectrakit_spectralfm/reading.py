@@ -9,7 +9,7 @@ from torch import nn
 from spectrakit.preprocess.resampling import interpolation
 from spectrakit_spectralfm.model import ModelConfig
 from spectrakit_spectralfm.places import places
-from spectrakit_spectralfm.spectra import FLAT, CommonAxis, points_between
+from spectrakit_spectralfm.spectra import FLAT, CommonAxis, points_of
 
 LEVELS = 2  # numbers that standardising takes away: the mean, and the logarithm of the spread
 
@@ -17,8 +17,8 @@ LEVELS = 2  # numbers that standardising takes away: the mean, and the logarithm
 class Reader(nn.Module):
     """(batch, n) float64 on a known axis -> the model's inputs, and the level of each spectrum.
 
-    Linear interpolation to even points over the whole axis, then mean 0 and deviation 1. A
-    constant spectrum gives NaN: nothing is guessed.
+    Linear interpolation to points even in channels, then mean 0 and deviation 1. A constant
+    spectrum gives NaN: nothing is guessed.
     """
 
     first: torch.Tensor
@@ -29,8 +29,7 @@ class Reader(nn.Module):
 
     def __init__(self, common: CommonAxis, config: ModelConfig) -> None:
         super().__init__()
-        ends = common.axis[[0]], common.axis[[-1]]
-        points = points_between(*ends, config.points)[0]
+        points = points_of(common.axis, 0.0, 1.0, config.points)
         first, second, weight = interpolation(common.axis, points)
         buffers: dict[str, Any] = {
             "first": first.astype(np.int64),

@@ -14,6 +14,7 @@ from spectrakit.spectrum import FloatArray, Spectrum
 from spectrakit_spectralfm.model import TECHNIQUES
 
 LEAST_POINTS = 16
+ROUNDING = 1e-6  # of the largest value of a row that was float32
 FLAT = 1e-12  # a spread below this part of the largest value is rounding, not signal
 
 
@@ -70,7 +71,8 @@ def trace_of(spectrum: Spectrum, file: str = "") -> Trace | str:
     if str(spectrum.modality) not in TECHNIQUES:
         return f"{spectrum.modality}, no technique of the model"
     finite = np.isfinite(values) & np.isfinite(axis)
-    axis, values = axis[finite], values[finite]
+    if not finite.all():
+        axis, values = axis[finite], values[finite]
     if len(axis) and axis[0] > axis[-1]:
         axis, values = axis[::-1], values[::-1]
     if len(axis) < LEAST_POINTS:
@@ -89,16 +91,31 @@ def trace_of(spectrum: Spectrum, file: str = "") -> Trace | str:
     )
 
 
-def points_between(low: FloatArray, high: FloatArray, points: int) -> FloatArray:
-    """Return (n, points) even points from ``low`` to ``high`` (n,)."""
-    return low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, points)
+def points_of(axis: FloatArray, start: float, stop: float, points: int) -> FloatArray:
+    """Return (points,) positions on an axis (n,), even in channels from ``start`` to ``stop``.
+
+    Even in channels, not in wavelength: an instrument has its channels where they are needed, and
+    a reflectance spectrum of 0.2 to 150 um would keep eight points below 3 um.
+
+    Args:
+        axis: (n,) rising.
+        start: of the positions, as a share of the channels, 0 to 1.
+        stop: likewise.
+        points: how many.
+    """
+    channels = np.linspace(start, stop, points) * (len(axis) - 1)
+    return np.interp(channels, np.arange(len(axis)), axis)
 
 
 def standardised(values: FloatArray) -> FloatArray:
-    """Return rows (n, p) with mean 0 and standard deviation 1; a flat row is all 0."""
+    """Return rows (n, p) with mean 0 and standard deviation 1; a flat row is all 0.
+
+    A row is flat where its spread is the rounding of float32: a crop may hold nothing else.
+    """
     centred = values - values.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=1, keepdims=True))
-    return np.where(spread > 0, centred / np.where(spread > 0, spread, 1.0), 0.0)
+    flat = spread <= ROUNDING * np.abs(values).max(axis=1, keepdims=True)
+    return np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from spectrakit_spectralfm.batches import hidden_tokens
 from spectrakit_spectralfm.calibration import Calibration
+from spectrakit_spectralfm.spectra import Traces
 
 LEAST_SPECTRA = 4
 BATCH = 64
@@ -107,9 +108,36 @@ def trained(
     return calibration
 
 
-def judged(start: Calibration, spectra: np.ndarray, how: Training, most_moved: float) -> Verdict:
-    """Return whether training helps spectra that it did not see: one half learns, one judges."""
-    learn, judge = spectra[::2], spectra[1::2]
+def held_aside(traces: Traces) -> np.ndarray:
+    """Return (n,) bool: every other sample, whose spectra judge what the others teach.
+
+    Replicates stay together. Where all spectra name one sample (or none) that says nothing, and
+    every other spectrum is taken.
+    """
+    numbers = {name: k for k, name in enumerate(dict.fromkeys(t.sample for t in traces.traces))}
+    if len(numbers) < 2:
+        return np.arange(len(traces)) % 2 == 1
+    return np.array([numbers[t.sample] % 2 == 1 for t in traces.traces])
+
+
+def judged(
+    start: Calibration,
+    spectra: np.ndarray,
+    how: Training,
+    most_moved: float,
+    *,
+    aside: np.ndarray,
+) -> Verdict:
+    """Return whether training helps spectra that it did not see.
+
+    Args:
+        start: of ``adapt``.
+        spectra: (n, p) raw, on its axis.
+        how: the training.
+        most_moved: what answers may move by, in standard deviations of the known values.
+        aside: (n,) bool, which spectra judge; the others learn.
+    """
+    learn, judge = spectra[~aside], spectra[aside]
     tried = trained(start, learn, how)
     with torch.no_grad():
         before = float(distance(start, start.each(start.features, judge)))
@@ -121,12 +149,19 @@ def judged(start: Calibration, spectra: np.ndarray, how: Training, most_moved: f
             f"the features of spectra held aside lie no nearer to the calibration's own "
             f"({after:.3g} after, {before:.3g} before)"
         )
-    elif not moved <= most_moved:
-        reason = (
-            f"the answers would move by {moved:.3g} standard deviations of the known values; "
-            f"{most_moved:g} are allowed"
-        )
+    else:
+        reason = too_far(moved, most_moved)
     return Verdict(before, after, moved, reason)
+
+
+def too_far(moved: float, most_moved: float) -> str:
+    """Return why answers that moved so far are refused, or an empty string."""
+    if moved <= most_moved:
+        return ""
+    return (
+        f"the answers would move by {moved:.3g} standard deviations of the known values; "
+        f"{most_moved:g} are allowed"
+    )
 
 
 def answers_moved(start: Calibration, tried: Calibration, spectra: np.ndarray) -> float:

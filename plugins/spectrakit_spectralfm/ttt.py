@@ -13,7 +13,15 @@ from spectrakit_spectralfm.calibration import common_of
 from spectrakit_spectralfm.load import lineage, load_calibration
 from spectrakit_spectralfm.plugin import TttOptions
 from spectrakit_spectralfm.spectra import Traces, on_common_axis, traces_of
-from spectrakit_spectralfm.testtime import LEAST_SPECTRA, Training, answers_moved, judged, trained
+from spectrakit_spectralfm.testtime import (
+    LEAST_SPECTRA,
+    Training,
+    answers_moved,
+    held_aside,
+    judged,
+    too_far,
+    trained,
+)
 from spectrakit_spectralfm.writing import save_calibration, write_calibration
 
 BEFORE = "ttt"  # how the lineage begins to tell of this
@@ -47,13 +55,9 @@ def run(job: Job, options: TttOptions) -> Path:
         centre=options.centre, masked=options.masked, seed=job.seed,
     )  # fmt: skip
     job.run.resume_step()  # a run that was stopped begins again: seconds, and the same numbers
-    verdict = judged(calibration, spectra, how, options.most_moved)
+    verdict = judged(calibration, spectra, how, options.most_moved, aside=held_aside(traces))
     job.run.record(0, before=verdict.before, after=verdict.after, moved=verdict.moved)
-    if verdict.reason:
-        raise MismatchError(
-            f"refused: {verdict.reason}.",
-            hint="Nothing was written: use the adapted model as it is, or adapt it with labels.",
-        )
+    _refuse(verdict.reason)
     with job.progress("ttt", options.steps, "steps") as advance:
 
         def tell(step: int, loss: float, apart: float) -> None:
@@ -64,6 +68,7 @@ def run(job: Job, options: TttOptions) -> Path:
 
         tuned = trained(calibration, spectra, how, tell)
     moved = answers_moved(calibration, tuned, spectra)
+    _refuse(too_far(moved, options.most_moved))
     say(
         f"spectralfm: {len(spectra)} spectra; features of those held aside lie "
         f"{verdict.after:.3g} from the calibration's own ({verdict.before:.3g} before); answers "
@@ -71,12 +76,21 @@ def run(job: Job, options: TttOptions) -> Path:
     )
     about = {**told, "lineage": [*told["lineage"], f"{BEFORE} {options.steps} steps, "
                                  f"n={len(spectra)}"]}  # fmt: skip
-    save_calibration(job, tuned, about, max(1, options.steps))
     numbers = (("distance", verdict.after), ("distance_before", verdict.before), ("moved", moved))
-    return write_calibration(
+    path = write_calibration(
         job, tuned, spectra, about, label=(options.name, options.version), half_width=None,
         metrics=[
             {"name": name, "value": value, "split": "unlabelled", "n": len(spectra)}
             for name, value in numbers
         ], licence=options.licence,
     )  # fmt: skip
+    save_calibration(job, tuned, about, max(1, options.steps))  # last, as in adapt
+    return path
+
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise MismatchError(
+            f"refused: {reason}.",
+            hint="No bundle was written: use the adapted model as it is, or adapt it with labels.",
+        )

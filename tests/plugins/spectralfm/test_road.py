@@ -8,7 +8,6 @@ import torch
 
 from spectrakit.bundle import Bundle
 from spectrakit.bundle.predict import inputs_of
-from spectrakit.run import Run
 from spectrakit.spectrum import Axis, Modality, Spectrum
 from spectrakit.store import Store, StoreWriter
 
@@ -22,20 +21,35 @@ def answers(cli, store, model):
     return np.array([float(row["value"]) for row in rows]), rows
 
 
+def samples(path, name="moisture"):
+    """Return all labelled samples of a store."""
+    from spectrakit_spectralfm.references import labelled
+
+    from spectrakit.store.dataset import BlockRows, Dataset
+
+    store = Store(path)
+    parts = (BlockRows(store, k, np.arange(len(block))) for k, block in store.blocks.items())
+    return labelled(Dataset(tuple(parts)), name)
+
+
 def known(store):
     return Store(store).targets["value"][:, 0]
 
 
-def test_distill_gives_a_bundle_that_equals_torch_and_is_shown(
-    tiny, cli, pretrained, labelled, tmp_path
-):
+@pytest.fixture
+def encoder(tiny, pretrained, labelled, runs):
+    if not (runs / "encoder").exists():
+        result = tiny("distill", runs / "encoder", inputs=[labelled], model=pretrained)
+        assert result.exit_code == 0, result.stderr
+    return runs / "encoder"
+
+
+def test_distill_gives_a_bundle_that_equals_torch_and_is_shown(cli, encoder, pretrained, labelled):
     from spectrakit_spectralfm.distill import EncoderGraph
     from spectrakit_spectralfm.load import load_pretrained
     from spectrakit_spectralfm.spectra import CommonAxis
 
-    result = tiny("distill", tmp_path / "d", inputs=[labelled], model=pretrained)
-    assert result.exit_code == 0, result.stderr
-    path = tmp_path / "d" / "student" / "spectralfm@1"
+    path = encoder / "student" / "spectralfm@1"
     shown = cli("models", "show", path)
     assert shown.exit_code == 0, shown.stderr
     told = json.loads(shown.stdout)
@@ -59,10 +73,8 @@ def test_spectra_on_several_axes_cannot_share_one_graph(tiny, pretrained, corpus
     assert "--where" in result.stderr
 
 
-def test_an_encoder_of_traces_ranks_no_molecules(tiny, cli, pretrained, labelled, tmp_path):
-    made = tiny("distill", tmp_path / "d", inputs=[labelled], model=pretrained)
-    assert made.exit_code == 0, made.stderr
-    result = cli("identify", labelled, "-m", tmp_path / "d")
+def test_an_encoder_of_traces_ranks_no_molecules(cli, encoder, labelled):
+    result = cli("identify", labelled, "-m", encoder)
     assert result.exit_code == 4
     assert len(result.stderr.strip().splitlines()) <= 4
 
@@ -77,28 +89,53 @@ def test_a_calibration_predicts_samples_that_it_did_not_see(cli, adapted, labell
     assert all(float(row["lower"]) < float(row["value"]) < float(row["upper"]) for row in rows)
 
 
+@pytest.mark.parametrize("how", ["head", "lora", "adapters"])
+def test_tuning_lowers_the_error_and_is_judged_by_folds(pretrained, labelled, how):
+    """No graph is written here: exporting takes most of the time of a command."""
+    from spectrakit_spectralfm.fitting import Tuning, fitted, total_steps
+    from spectrakit_spectralfm.load import load_pretrained
+
+    model, _ = load_pretrained(pretrained)
+    data = samples(labelled)
+    tuning, losses = Tuning(how=how, steps=30, rate=1e-4), {}
+    found = fitted(model, data, tuning, losses.__setitem__)
+    assert len(losses) == total_steps(len(data), tuning)
+    if losses:
+        assert losses[total_steps(len(data), tuning)] < losses[total_steps(len(data), tuning) - 29]
+    assert found.error < 0.5 * data.known.std()
+    answers = found.calibration.each(found.calibration, data.spectra).numpy()[:, 0]
+    inside = np.sqrt(np.mean((answers - data.known) ** 2))
+    assert inside < found.error  # errors of what was learned from are smaller, and not told
+    again = fitted(model, data, tuning)
+    for one, two in zip(found.calibration.buffers(), again.calibration.buffers(), strict=True):
+        assert torch.equal(one, two)
+    np.testing.assert_array_equal(found.residuals, again.residuals)
+
+
+@pytest.mark.slow  # for its graphs
 @pytest.mark.parametrize("how", ["lora", "adapters"])
-def test_tuning_the_encoder_reports_honest_errors_beside_the_head_alone(
-    tiny, cli, pretrained, labelled, tmp_path, how
-):
+def test_a_tuned_encoder_through_the_command_line(tiny, cli, pretrained, labelled, tmp_path, how):
     settings = (f"how={how}", "steps=8")
     result = tiny("adapt", tmp_path / "a", *settings, inputs=[labelled], model=pretrained)
     assert result.exit_code == 0, result.stderr
     assert "the head alone" in result.stderr
-    last = Run.open(tmp_path / "a").metrics()[-1]
-    assert last["rmsecv"] > 0
-    assert last["rmsecv_head"] > 0
     values, _ = answers(cli, labelled, tmp_path / "a")
     truth = known(labelled)
     assert np.sqrt(np.mean((values - truth) ** 2)) < 0.6 * truth.std()
 
 
-def test_the_same_seed_gives_the_same_calibration(tiny, pretrained, labelled, adapted, tmp_path):
-    assert tiny("adapt", tmp_path / "a", inputs=[labelled], model=pretrained).exit_code == 0
-    one, two = (
-        run / "student" / "calibration@1" / "predict.onnx" for run in (adapted, tmp_path / "a")
-    )
-    assert one.read_bytes() == two.read_bytes()
+def test_replicates_of_a_sample_are_averaged(tmp_path):
+    axis = np.linspace(1100.0, 2300.0, 30)
+    with StoreWriter(tmp_path / "r.h5") as writer:
+        for sample, level in (("a", 1.0), ("a", 3.0), ("b", 5.0)):
+            writer.add_target(sample, "x", ord(sample))
+            value = level * np.sin(axis / 100)
+            writer.add(
+                Spectrum(Modality.NIR, Axis(axis, "nm"), value, is_trace=True, sample=sample)
+            )
+    data = samples(tmp_path / "r.h5", "x")
+    np.testing.assert_allclose(data.spectra[0], 2 * np.sin(axis / 100), rtol=1e-6)
+    np.testing.assert_array_equal(data.known, [97, 98])
 
 
 def test_a_constant_spectrum_gets_no_value(cli, adapted, tmp_path):
@@ -126,19 +163,27 @@ def test_what_cannot_be_adapted_is_said_in_one_line(
         assert told in result.stderr
 
 
-def test_spectra_outside_what_was_pretrained_are_said(tiny, pretrained, tmp_path):
-    axis = np.linspace(400.0, 1000.0, 80)  # nm: beyond the NIR of the corpus
-    rng = np.random.default_rng(0)
-    with StoreWriter(tmp_path / "vis.h5") as writer:
-        for number in range(12):
-            amount = rng.uniform(1, 2)
-            value = amount * np.exp(-(((axis - 700) / 50) ** 2)) + axis / 1000
-            writer.add_target(f"s{number}", "x", amount)
-            writer.add(
-                Spectrum(
-                    Modality.NIR, Axis(axis, "nm"), value, is_trace=True, sample=f"s{number}"
-                )
-            )  # fmt: skip
-    result = tiny("adapt", tmp_path / "a", inputs=[tmp_path / "vis.h5"], model=pretrained)
-    assert result.exit_code == 0, result.stderr
-    assert "goes beyond the" in result.stderr
+def test_lora_without_blocks_to_change_is_refused(tiny, corpus, labelled, tmp_path):
+    off = ("steps=1", "attention_blocks=0")
+    assert tiny("pretrain", tmp_path / "p", *off, inputs=[corpus]).exit_code == 0
+    result = tiny("adapt", tmp_path / "a", "how=lora", inputs=[labelled], model=tmp_path / "p")
+    assert result.exit_code == 2
+    assert "how=lora changes transformer blocks" in result.stderr
+
+
+def test_spectra_outside_what_was_pretrained_are_said(caplog):
+    from spectrakit_spectralfm.adapt import say_unseen
+    from spectrakit_spectralfm.spectra import CommonAxis
+
+    seen = {"nir": [3.6, 4.0], "raman": []}
+    vis = np.linspace(400.0, 1000.0, 80)  # nm: 10,000 to 25,000 cm-1
+    for axis, technique, told in (
+        (vis, 0, "goes beyond the 3981 to 10000 cm-1 of the nir spectra"),
+        (vis, 1, "no ir spectra were pretrained on"),
+        (np.linspace(1100.0, 2400.0, 80), 0, ""),
+    ):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            say_unseen(CommonAxis(axis, "nm", technique), seen)
+        assert told in caplog.text
+        assert bool(caplog.text) == bool(told)

@@ -7,14 +7,15 @@ import pytest
 import torch
 from spectrakit_spectralfm.calibration import Calibration
 from spectrakit_spectralfm.model import ModelConfig, SpectralModel
-from spectrakit_spectralfm.spectra import CommonAxis
-from spectrakit_spectralfm.testtime import Training, distance, judged, trained
+from spectrakit_spectralfm.spectra import CommonAxis, Trace, Traces
+from spectrakit_spectralfm.testtime import Training, distance, held_aside, judged, trained
 
 from spectrakit.run import Run
 from spectrakit.spectrum import Axis, Modality, Spectrum
 from spectrakit.store import Store, StoreWriter
 
 SMALL = ModelConfig(points=64, levels=3, width=16, states=2, experts=2, chem=6, inst=3, heads=2)
+HALF = np.arange(20) % 2 == 1
 AXIS = np.linspace(1100.0, 2300.0, 90)
 
 
@@ -52,7 +53,7 @@ def test_training_brings_spectra_of_another_instrument_nearer(calibration):
     centred = trained(calibration, values, Training(steps=0))
     only_centred = distance(calibration, centred.each(centred.features, values))
     assert after < only_centred < before
-    verdict = judged(calibration, values, Training(steps=5), most_moved=1e9)
+    verdict = judged(calibration, values, Training(steps=5), most_moved=1e9, aside=HALF)
     assert verdict.reason == ""
 
 
@@ -62,14 +63,23 @@ def test_the_gate_refuses_what_helps_no_spectrum_held_aside(calibration):
     two, _ = spectra(10, 2)
     mixed = np.empty((20, len(AXIS)))
     mixed[::2], mixed[1::2] = one, two
-    verdict = judged(calibration, mixed, Training(steps=2), most_moved=1e9)
+    verdict = judged(calibration, mixed, Training(steps=2), most_moved=1e9, aside=HALF)
     assert "no nearer" in verdict.reason
 
 
 def test_the_gate_refuses_answers_that_move_too_far(calibration):
     values, _ = spectra(20, 1, shift=12.0, gain=1.2)
-    verdict = judged(calibration, values, Training(steps=2), most_moved=0.0)
+    verdict = judged(calibration, values, Training(steps=2), most_moved=0.0, aside=HALF)
     assert "would move by" in verdict.reason
+
+
+def test_replicates_of_a_sample_stay_on_one_side():
+    def side(*samples):
+        one = Trace(np.zeros(3), np.arange(3.0), "nm", 0, "", "")
+        return held_aside(Traces(tuple(replace(one, sample=name) for name in samples))).tolist()
+
+    assert side("a", "a", "b", "b", "a", "c") == [False, False, True, True, False, False]
+    assert side("run", "run", "run") == [False, True, False]
 
 
 @pytest.mark.parametrize(
