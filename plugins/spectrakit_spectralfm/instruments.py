@@ -5,9 +5,8 @@ one instrument after another: here every row has its own, since a network learns
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from spectrakit.spectrum import FloatArray
 
 KERNEL = 7  # channels to each side that a line shape reaches
 _WAVES = 3
