@@ -14,6 +14,7 @@ from spectrakit.spectrum import FloatArray, Spectrum
 from spectrakit_spectralfm.model import TECHNIQUES
 
 LEAST_POINTS = 16
+SAME_AXIS = 1e-6  # of its span: axes nearer than this are one, as for bundles
 ROUNDING = 1e-6  # of the largest value of a row that was float32
 FLAT = 1e-12  # a spread below this part of the largest value is rounding, not signal
 
@@ -128,9 +129,14 @@ class CommonAxis:
 
 
 def on_common_axis(
-    traces: Traces, wanted: CommonAxis | None = None
+    traces: Traces, wanted: CommonAxis | None = None, *, covering: bool = False
 ) -> tuple[NDArray[np.float64], CommonAxis]:
     """Return spectra (n, p) float64 on one axis: that of ``wanted``, else of the first spectrum.
+
+    Args:
+        traces: at least one.
+        wanted: the axis; None: that of the first spectrum.
+        covering: resample spectra whose axis covers the wanted one, as a bundle does.
 
     Raises:
         MismatchError: nothing is there, or a spectrum is of another technique or axis.
@@ -139,20 +145,33 @@ def on_common_axis(
         raise MismatchError("no spectrum can be used.", hint="The counts above say why.")
     first = traces.traces[0]
     common = wanted or CommonAxis(first.axis, first.unit, first.technique)
-    span = float(np.ptp(common.axis))
-    for one in traces.traces:
-        same = one.unit == common.unit and len(one.axis) == len(common.axis)
-        if not same or np.abs(one.axis - common.axis).max() > 1e-6 * span:
-            raise MismatchError(
-                f"{one.name} has {len(one.axis)} points, {one.axis[0]:g} to {one.axis[-1]:g} "
-                f"{one.unit}, where {len(common.axis)}, {common.axis[0]:g} to "
-                f"{common.axis[-1]:g} {common.unit}, are read.",
-                hint="Choose spectra on one axis with --where, or resample them.",
-            )
-        if one.technique != common.technique:
-            raise MismatchError(
-                f"{one.name} is {TECHNIQUES[one.technique]}; the others are "
-                f"{TECHNIQUES[common.technique]}.",
-                hint="Choose spectra of one technique.",
-            )
-    return np.array([one.values for one in traces.traces], np.float64), common
+    rows = [_on_axis(one, common, covering) for one in traces.traces]
+    n = sum(len(one.axis) != len(common.axis) for one in traces.traces)
+    if n:
+        say(f"spectralfm: {n} spectra on other axes are resampled to {_span(common)}")
+    return np.array(rows, np.float64), common
+
+
+def _on_axis(one: Trace, common: CommonAxis, covering: bool) -> FloatArray:
+    if one.technique != common.technique:
+        raise MismatchError(
+            f"{one.name} is {TECHNIQUES[one.technique]}; the others are "
+            f"{TECHNIQUES[common.technique]}.",
+            hint="Choose spectra of one technique.",
+        )
+    same = one.unit == common.unit and len(one.axis) == len(common.axis)
+    if same and np.abs(one.axis - common.axis).max() <= SAME_AXIS * np.ptp(common.axis):
+        return one.values
+    if covering and one.unit == common.unit:
+        covers = one.axis[0] <= common.axis[0] and one.axis[-1] >= common.axis[-1]
+        if covers:
+            return np.interp(common.axis, one.axis, one.values)
+    raise MismatchError(
+        f"{one.name} has {_span(one)}, where {_span(common)} are read.",
+        hint="Choose spectra on one axis with --where, or resample them.",
+    )
+
+
+def _span(told: Trace | CommonAxis) -> str:
+    axis = told.axis
+    return f"{len(axis)} points, {axis[0]:g} to {axis[-1]:g} {told.unit}"

@@ -48,7 +48,7 @@ def run(job: Job, options: TttOptions) -> Path:
             "the least.",
             hint="Measure more samples on the new instrument; 20 are a usual number.",
         )
-    spectra, _ = on_common_axis(traces, common_of(told))
+    spectra, _ = on_common_axis(traces, common_of(told), covering=True)
     how = Training(
         steps=options.steps, rate=options.rate, weights=options.weights,
         reconstruction=options.reconstruction, alignment=options.alignment,

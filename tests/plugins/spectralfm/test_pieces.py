@@ -11,9 +11,27 @@ from spectrakit_spectralfm.instruments import seen_by_instruments
 from spectrakit_spectralfm.model import ModelConfig, SpectralModel
 from spectrakit_spectralfm.places import coordinate, places
 from spectrakit_spectralfm.scan import loop, scan
+from spectrakit_spectralfm.spectra import CommonAxis, Trace, Traces, on_common_axis
 from spectrakit_spectralfm.wavelet import WaveletTransform
 
+from spectrakit.errors import MismatchError
 from spectrakit.train.export import export_graph
+
+
+def test_a_new_instrument_may_have_another_axis_that_covers_the_old_one():
+    old = np.linspace(1200.0, 2000.0, 50)
+    fine, short = np.linspace(1100.0, 2100.0, 301), np.linspace(1300.0, 2100.0, 50)
+
+    def one(axis):
+        return Traces((Trace(np.sin(axis / 90), axis, "nm", 0, "a", "a"),))
+
+    found, _ = on_common_axis(one(fine), CommonAxis(old, "nm", 0), covering=True)
+    np.testing.assert_allclose(found[0], np.sin(old / 90), atol=1e-3)
+    with pytest.raises(MismatchError, match="50 points, 1200 to 2000 nm are read"):
+        on_common_axis(one(short), CommonAxis(old, "nm", 0), covering=True)
+    with pytest.raises(MismatchError, match="301 points"):
+        on_common_axis(one(fine), CommonAxis(old, "nm", 0))
+
 
 SMALL = ModelConfig(points=64, levels=3, width=16, states=2, experts=3, chem=6, inst=3, heads=2)
 
