@@ -56,9 +56,10 @@ class Calibration(nn.Module):
             self.register_buffer(name, torch.zeros(n))
         for name in ("scale", "source_spread"):
             self.register_buffer(name, torch.ones(n))
-        self.register_buffer("slope", torch.zeros(n, 1))
-        self.register_buffer("offset", torch.zeros(1))
-        self.register_buffer("limits", torch.tensor([-np.inf, np.inf], dtype=torch.float32))
+        # float64: a thousand products of a sample that differs little from the next
+        self.register_buffer("slope", torch.zeros(n, 1, dtype=torch.float64))
+        self.register_buffer("offset", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("limits", torch.tensor([-np.inf, np.inf], dtype=torch.float64))
         self.register_buffer("known_spread", torch.ones(()))
 
     @classmethod
@@ -76,9 +77,13 @@ class Calibration(nn.Module):
         """Return (batch, f) centred and scaled numbers, moved to where the source's lie."""
         return (self.numbers(spectrum) - self.centre) * self.scale + self.shift
 
+    def answers(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Return (batch, 1) float64 the property, not clipped."""
+        return self.features(spectrum).double() @ self.slope + self.offset
+
     def forward(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Return (batch, 1) the property."""
-        value = self.features(spectrum) @ self.slope + self.offset
+        """Return (batch, 1) float64 the property."""
+        value = self.answers(spectrum)
         return torch.minimum(torch.maximum(value, self.limits[0]), self.limits[1])
 
     @torch.no_grad()

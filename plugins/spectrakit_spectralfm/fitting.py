@@ -140,12 +140,12 @@ def _tuned(
     added = [p for p in calibration.model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(added, lr=tuning.rate, weight_decay=0.0)
     spectra = torch.from_numpy(data.spectra[rows])
-    known = torch.from_numpy(data.known[rows]).float()[:, None]
+    known = torch.from_numpy(data.known[rows])[:, None]
     spread = known.std(unbiased=False).clamp(min=1e-12)
     order = torch.Generator().manual_seed(tuning.seed)
     for step in range(1, tuning.steps + 1):
         chosen = torch.randperm(len(rows), generator=order)[:BATCH]
-        answers = calibration.features(spectra[chosen]) @ calibration.slope + calibration.offset
+        answers = calibration.answers(spectra[chosen])
         loss = ((answers - known[chosen]) / spread).square().mean()
         optimiser.zero_grad()
         loss.backward()

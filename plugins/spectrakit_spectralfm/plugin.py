@@ -10,7 +10,7 @@ class PretrainOptions:
     """What `pretrain` can be told."""
 
     steps: int = option(0, "Optimiser steps; 0: as many as epochs say.", low=0)
-    epochs: float = option(20.0, "Passes over the spectra.", low=0.01)
+    epochs: float = option(16.0, "Passes over the spectra.", low=0.01)
     batch: int = option(64, "Spectra of a step.", low=2)
     accumulate: int = option(1, "Parts of a step.", low=1)
     rate: float = option(1.5e-3, "Highest learning rate.", low=0.0)

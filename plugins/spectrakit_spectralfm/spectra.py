@@ -157,7 +157,7 @@ def _on_axis(one: Trace, common: CommonAxis, covering: bool) -> FloatArray:
         raise MismatchError(
             f"{one.name} is {TECHNIQUES[one.technique]}; the others are "
             f"{TECHNIQUES[common.technique]}.",
-            hint="Choose spectra of one technique.",
+            hint="Choose spectra of one technique and axis with --where.",
         )
     same = one.unit == common.unit and len(one.axis) == len(common.axis)
     if same and np.abs(one.axis - common.axis).max() <= SAME_AXIS * np.ptp(common.axis):

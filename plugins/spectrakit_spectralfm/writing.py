@@ -41,6 +41,19 @@ def input_of(common: CommonAxis) -> dict[str, Any]:
     }
 
 
+def _apart(answers: np.ndarray) -> np.ndarray:
+    """Return rows, lowest and highest answer in turn.
+
+    A graph may differ by a share of their spread: two neighbouring samples have hardly any, and
+    rounding alone would refuse a good graph.
+    """
+    order = answers.argsort(kind="stable")
+    n = len(order)
+    turns = np.empty(n, np.int64)
+    turns[::2], turns[1::2] = order[: (n + 1) // 2], order[::-1][: n // 2]
+    return turns
+
+
 def save_calibration(
     job: Job, calibration: Calibration, told: Mapping[str, Any], step: int
 ) -> None:
@@ -66,10 +79,12 @@ def write_calibration(
     """Write the bundle that predicts and return its folder."""
     own = told["calibration"]
     common = common_of(told)
+    answers = calibration.each(calibration, spectra).numpy()[:, 0]
+    apart = spectra[_apart(answers)]
     technique = TECHNIQUES[common.technique]
     return write_bundle(
         job.run.student(*label),
-        graphs={"predict": export(calibration, spectra, ["value"])},
+        graphs={"predict": export(calibration, apart, ["value"])},
         units={"predict": {"value": str(own["unit"])}},
         replace_old=True,  # of this very run, which was begun again
         task="regress",

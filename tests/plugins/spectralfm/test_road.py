@@ -138,6 +138,14 @@ def test_replicates_of_a_sample_are_averaged(tmp_path):
     np.testing.assert_array_equal(data.known, [97, 98])
 
 
+def test_a_graph_is_compared_on_samples_that_differ():
+    """Two samples of nearly the same answer made rounding look like another graph (corn)."""
+    from spectrakit_spectralfm.writing import _apart
+
+    assert _apart(np.array([5.0, 1.0, 3.0, 9.0])).tolist() == [1, 3, 2, 0]
+    assert _apart(np.array([5.0, 1.0, 3.0])).tolist() == [1, 0, 2]
+
+
 def test_a_constant_spectrum_gets_no_value(cli, adapted, tmp_path):
     axis = np.linspace(1100.0, 2300.0, 121)
     with StoreWriter(tmp_path / "flat.h5") as writer:
