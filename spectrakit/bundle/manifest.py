@@ -20,7 +20,7 @@ LARGEST_MANIFEST = 16 << 20  # bytes
 TASKS = ("embed", "rank", "classify", "regress")
 INPUT_KINDS = ("peaks", "trace", "molecule", "features")
 ROLES = {  # role -> inputs that its graph may have
-    "encode_spectrum": ("mz", "intensity", "mask", "precursor"),
+    "encode_spectrum": ("spectrum", "mz", "intensity", "mask", "precursor"),
     "fingerprint": ("mz", "intensity", "mask", "precursor", "embedding"),
     "encode_molecule": ("fingerprint", "tokens", "mask"),
     "rank": ("features",),

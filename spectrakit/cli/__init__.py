@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
         "pretrain": "Train a plugin's model on stores of spectra or molecules.",
         "distill": "Make a small student of a trained model: one bundle that needs no torch.",
         "adapt": "Fit a trained model to another instrument or contributor.",
+        "ttt": "Train a model on the very spectra it is to be used on, without their answers.",
     },
     "Housekeeping": {
         "models": "Look after the models of this computer, and see the plugins.",
@@ -33,9 +34,6 @@ SECTIONS: dict[str, dict[str, str]] = {  # heading -> verb -> first line of its 
         "store": "Look into, check and merge stores.",
         "evaluate": "Measure answers against a table of truth.",
     },
-}
-UNLISTED: dict[str, str] = {  # work with plugins of others; listed once one that ships has them
-    "ttt": "Train a model on the very spectra it is to be used on, without their answers.",
 }
 _SETTINGS: dict[str, Any] = {
     "rich_markup_mode": None,
@@ -77,7 +75,7 @@ class _Verbs(MutableMapping[str, Any]):
         self.loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in set(self) | set(UNLISTED):
+        if name not in set(self):
             raise KeyError(name)
         if name not in self.loaded:
             self.loaded[name] = load_command(name)
@@ -131,7 +129,7 @@ def root_command(argv: list[str]) -> typer.Typer:
     options are left out: checking their missing values would import pydantic, which is most of
     the time that the verb's own help takes.
     """
-    verb_first = bool(argv) and argv[0] in {*_Verbs(), *UNLISTED}
+    verb_first = bool(argv) and argv[0] in set(_Verbs())
     own: dict[str, Any] = {
         **_SETTINGS,
         "add_completion": not verb_first,

@@ -45,9 +45,13 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "adapt": [
         "spectrakit adapt ours.h5 -m run1 -s how=lora -o run2",
+        "spectrakit pretrain spectra.h5 -m spectralfm -o fm",
+        "spectrakit adapt meal.h5 -m fm -s property=moisture -o meal",
+        "spectrakit identify monday.spc -m meal",
     ],
     "ttt": [
-        "spectrakit ttt -m run1 today.mzML -o run3",
+        "spectrakit ttt new-instrument.h5 -m meal -o meal-new",
+        "spectrakit identify monday.spc -m meal-new",
     ],
     "models": [
         "spectrakit models list",
@@ -245,7 +249,17 @@ NOTES: dict[str, dict[str, str]] = {
         "RUNS": _RUNS,
     },
     "adapt": {"RUNS": _RUNS},
-    "ttt": {"RUNS": _RUNS},
+    "ttt": {
+        "GATE": (
+            "A plugin may refuse (exit 4, with the reason): the model as it was stands then, and "
+            "no bundle is written. spectralfm lets half of the spectra learn and asks the other "
+            "half: it refuses with fewer than four spectra, where features of spectra held aside "
+            "come no nearer to those the model was made with, and where answers move too far "
+            "(-s most_moved). Answers of what it writes have no interval: errors on the old "
+            "instrument say nothing of the new one."
+        ),
+        "RUNS": _RUNS,
+    },
     "models": {
         "FILES": (
             "A bundle is a folder NAME@VERSION with bundle.json and ONNX graphs; installed ones "

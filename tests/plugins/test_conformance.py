@@ -47,37 +47,59 @@ def plugin(request):
     return load_plugin(request.param)
 
 
+TRACES = {"nir", "ir", "raman", "reflectance", "optical"}
+
+
 @pytest.fixture
-def eight(tmp_path):
-    """Eight spectra of eight molecules; the first two are held out."""
+def eight(plugin, tmp_path):
+    """Eight spectra of eight samples, of a kind the plugin reads; the first two are held out."""
     path = tmp_path / "eight.h5"
     rng = np.random.default_rng(0)
+    kinds = [*sorted(TRACES & plugin.modalities), "msms"]
+    make = peaks if "msms" in plugin.modalities else trace
     with StoreWriter(path) as writer:
-        for number, (name, smiles, key, formula, mz) in enumerate(MOLECULES):
-            sample = f"s{number}"
-            writer.add_sample(sample, split="valid" if number < 2 else "train")
-            axis = np.sort(rng.uniform(40.0, mz, size=6))
-            molecule = Molecule(name=name, smiles=smiles, inchikey=key, formula=formula)
-            writer.add(
-                Spectrum(
-                    Modality.MSMS,
-                    Axis(axis, "m/z"),
-                    rng.uniform(1, 99, 6).astype(np.float32),
-                    native_id=name,
-                    name=name,
-                    ms_level=2,
-                    polarity=1,
-                    precursor_mz=mz,
-                    charge=1,
-                    adduct="[M+H]+",
-                    collision_energy_value=30.0,
-                    collision_energy_unit="eV",
-                    instrument="QTOF",
-                    sample=sample,
-                    molecule=molecule,
-                )
-            )
+        for number in range(len(MOLECULES)):
+            writer.add_sample(f"s{number}", split="valid" if number < 2 else "train")
+            writer.add(make(number, kinds[0], rng))
     return path
+
+
+def trace(number, kind, rng):
+    """Three bands on a slope."""
+    axis = np.linspace(1000.0, 2200.0, 121)
+    places = np.array([1200.0, 1500.0, 1900.0])
+    value = (rng.uniform(0.2, 1, 3) * np.exp(-(((axis[:, None] - places) / 80) ** 2))).sum(1)
+    return Spectrum(
+        Modality(kind),
+        Axis(axis, "cm-1"),
+        (value + axis / 5e3).astype(np.float32),
+        is_trace=True,
+        native_id=f"t{number}",
+        sample=f"s{number}",
+    )
+
+
+def peaks(number, kind, rng):
+    """Six peaks of a small molecule."""
+    name, smiles, key, formula, mz = MOLECULES[number]
+    axis = np.sort(rng.uniform(40.0, mz, size=6))
+    return Spectrum(
+        Modality.MSMS,
+        Axis(axis, "m/z"),
+        rng.uniform(1, 99, 6).astype(np.float32),
+        native_id=name,
+        name=name,
+        ms_level=2,
+        polarity=1,
+        precursor_mz=mz,
+        charge=1,
+        adduct="[M+H]+",
+        collision_energy_value=30.0,
+        collision_energy_unit="eV",
+        instrument="QTOF",
+        sample=f"s{number}",
+        molecule=Molecule(name=name, smiles=smiles, inchikey=key, formula=formula),
+    )
 
 
 def can(plugin, verb):
@@ -86,8 +108,8 @@ def can(plugin, verb):
         pytest.skip(f"{plugin.name} does not {verb}")
     if verb != "pretrain" and "pretrain" in plugin.actions:
         can(plugin, "pretrain")
-    if "msms" not in plugin.modalities:
-        pytest.skip(f"{plugin.name} reads {sorted(plugin.modalities)}; the eight spectra are msms")
+    if not plugin.modalities & {"msms", *TRACES}:
+        pytest.skip(f"{plugin.name} reads {sorted(plugin.modalities)}: neither peaks nor traces")
     try:
         need_requirements(plugin, verb)
     except MissingExtraError as error:
