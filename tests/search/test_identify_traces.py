@@ -9,7 +9,7 @@ import pytest
 
 from spectrakit.spectrum import Modality, Molecule
 
-from ..search.trace_spectra import BANDS, UNSEEN, absorbance, even, library_traces, trace, write
+from .trace_spectra import BANDS, UNSEEN, absorbance, even, library_traces, trace, write
 
 RECORD = """NAME: Caffeine
 ACCESSION: X1
