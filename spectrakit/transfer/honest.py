@@ -143,5 +143,5 @@ class Alone(Way):
         model = self._fit(left, choice)
         assert isinstance(model, OfStandards)
         left_out = (self.aim[rows] + model.model.loo)[None]
-        honest = np.mean(model.model.loo**2, axis=1)[None]
+        honest = model.source_mse()
         return Errors(honest, honest, left_out, rows)

@@ -6,6 +6,7 @@ baseline curves, detector curvature. The real difference is then looked for amon
 these differences, which is a Gaussian prior over instruments updated by the standards.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,24 +83,28 @@ class SimulatedOperator:
         return cls(source, preprocessing(simulated) - source)
 
     def target_like(
-        self, target: FloatArray, twins: NDArray[np.int64], shrinkage: float
-    ) -> FloatArray:
-        """Return (n, p) source spectra as the target instrument would show them.
+        self, target: FloatArray, twins: NDArray[np.int64], shrinkages: Sequence[float]
+    ) -> list[FloatArray]:
+        """Return (n, p) source spectra as the target would show them, for each shrinkage.
 
         Args:
             target: (N, p) preprocessed standards on the target instrument.
             twins: (N,) their rows in ``source``.
-            shrinkage: times the mean squared norm of the differences.
+            shrinkages: times the mean squared norm of the differences.
         """
         source = self.source[twins]
         offset = target.mean(axis=0) - source.mean(axis=0)
-        if shrinkage >= SHRINKAGES[-1]:
-            return self.source + offset
-        wanted = (target - target.mean(axis=0)) - (source - source.mean(axis=0))
+        wanted = ((target - target.mean(axis=0)) - (source - source.mean(axis=0))).ravel()
         seen = self.differences[:, twins]
         seen = (seen - seen.mean(axis=1, keepdims=True)).reshape(len(seen), -1)
-        gram = seen @ seen.T
-        scale = shrinkage * np.trace(gram) / len(gram) + 1e-300
-        weight = np.linalg.solve(gram + scale * np.eye(len(gram)), seen @ wanted.ravel())
-        change = np.tensordot(weight, self.differences, 1)
-        return self.source + offset + change - change[twins].mean(axis=0)
+        gram, towards = seen @ seen.T, seen @ wanted
+        size = np.trace(gram) / len(gram)
+        found: list[FloatArray] = []
+        for shrinkage in shrinkages:
+            if shrinkage >= SHRINKAGES[-1]:
+                found.append(self.source + offset)
+                continue
+            ridge = (shrinkage * size + 1e-300) * np.eye(len(gram))
+            change = np.tensordot(np.linalg.solve(gram + ridge, towards), self.differences, 1)
+            found.append(self.source + offset + change - change[twins].mean(axis=0))
+        return found

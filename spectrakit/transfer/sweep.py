@@ -6,8 +6,8 @@ that one. Test samples are predicted once and decide nothing.
 
 A standard that is left out stays among the source samples, though new samples were never measured
 there. Standards spread to the edges err more than new samples will, which outweighs it: without
-the twins, intervals from 5 standards of the sugarcane set covered 94 % where 80 % were stated, at
-2.2 times the width; with them 87 %, at 1.5 times (``tests/benchmarks/transfer.py``).
+the twins, intervals (as quantiles) from 5 standards of the sugarcane set covered 94 % where 80 %
+were stated, at 2.2 times the width; with them 87 %, at 1.5 times.
 """
 
 from collections.abc import Callable, Iterable, Sequence

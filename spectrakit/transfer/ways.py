@@ -168,15 +168,16 @@ class Virtual:
 
     def learn(self, rows: Rows, _: int) -> OfVirtual:
         """Return the regressions."""
-        models = [Ridge(self._like(rows, one), self.known) for one in range(len(SHRINKAGES))]
+        models = [Ridge(like, self.known) for like in self._like(rows, SHRINKAGES)]
         return OfVirtual(models, self.target)
 
     def meet(self, rows: Rows, choice: int) -> tuple[SourceSide, None]:
         """Return the source samples as the target would show them, with one shrinkage."""
-        return SourceSide(self._like(rows, choice), self.known), None
+        (like,) = self._like(rows, (SHRINKAGES[choice],))
+        return SourceSide(like, self.known), None
 
-    def _like(self, rows: Rows, choice: int) -> FloatArray:
-        return self.operator.target_like(self.target[rows], self.twins[rows], SHRINKAGES[choice])
+    def _like(self, rows: Rows, shrinkages: Sequence[float]) -> list[FloatArray]:
+        return self.operator.target_like(self.target[rows], self.twins[rows], shrinkages)
 
 
 def _of_ridge(model: Ridge, penalty: int, column: int) -> tuple[FloatArray, float]:
