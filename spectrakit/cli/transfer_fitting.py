@@ -74,8 +74,8 @@ def fit(
         typer.Option(
             metavar="NAME",
             help="auto (an average weighted by errors on standards left out), average, "
-            "paired-average, none, mean-difference, bias, slope-bias, ds, pds, sst, epo, updating, "
-            "jypls, cca, target-only or plain-ensemble.",
+            "paired-average, difference-updating, none, mean-difference, bias, slope-bias, ds, "
+            "pds, sst, epo, updating, jypls, cca, target-only or plain-ensemble.",
         ),
     ] = "auto",
     source_where: SourceWhereOption = None,

@@ -32,6 +32,30 @@ def gain_map(source: FloatArray, pool: FloatArray) -> Scaled:
     return Scaled(centre, goal, wide / narrow if narrow > 0 and wide > 0 else 1.0)
 
 
+def instrument_offset(source: FloatArray, pool: FloatArray) -> FloatArray:
+    """Return (p,) the part of the difference of means that chance in the samples cannot explain.
+
+    The two instruments saw different samples, so their means differ even where the instruments do
+    not: along a principal component of the samples with variance v by v (1/n + 1/m). Each
+    component d of the difference keeps ``max(0, 1 - v (1/n + 1/m) / d**2)`` of itself; what no
+    sample varies in is kept whole.
+
+    Source: James and Stein 1961 (positive part), one component at a time, v unbiased.
+    """
+    left, right = source - source.mean(axis=0), pool - pool.mean(axis=0)
+    apart = pool.mean(axis=0) - source.mean(axis=0)
+    n, m = len(left), len(right)
+    if n + m < 3:
+        return apart
+    _, size, axes = np.linalg.svd(np.vstack([left, right]), full_matrices=False)
+    varies = size > 1e-8 * max(size[0], np.finfo(float).tiny)
+    axes = axes[varies]
+    chance = size[varies] ** 2 / (n + m - 2) * (1 / n + 1 / m)
+    along = axes @ apart
+    explained = np.minimum(1.0, chance / np.maximum(along**2, np.finfo(float).tiny))
+    return apart - axes.T @ (along * explained)
+
+
 def coral_map(source: FloatArray, pool: FloatArray, k: int) -> Corrected:
     """Return correlation alignment: the pool whitened, and coloured as the source.
 

@@ -2,8 +2,9 @@
 
 The weights are ``prior * (nested mean squared error) ** -SHARPNESS``, the error pooled over the
 properties (geometric mean of ratios), because a handful of standards is too few to judge each
-property by itself. The prior leans on the honest average: on splits that no table shows a flat
-prior let target-only in when it was bad, which is how a fixed schedule failed too.
+property by itself. The prior leans on updating with penalised differences and on the honest
+average: on splits that no table shows a flat prior let target-only in when it was bad, which is
+how a fixed schedule failed too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ FloatArray = NDArray[np.float64]
 
 PRIOR: Mapping[str, float] = {
     "average": 1.0,
-    "plain-ensemble": 0.6,
+    "difference-updating": 2.0,
+    "plain-ensemble": 0.3,
     "paired-average": 0.2,
     "target-only": 0.05,
 }

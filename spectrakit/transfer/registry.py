@@ -5,11 +5,12 @@ from functools import partial
 from spectrakit.errors import UsageError, did_you_mean
 from spectrakit.transfer.averaging import AVERAGE, PAIRED_AVERAGE
 from spectrakit.transfer.classical import CLASSICAL, IMPORTED, fit_imported
+from spectrakit.transfer.differences import DIFFERENCES
 from spectrakit.transfer.imported import ImportedCalibration
 from spectrakit.transfer.methods import Fitted, Method
 from spectrakit.transfer.standard_samples import Standards
 
-METHODS: tuple[Method, ...] = (AVERAGE, PAIRED_AVERAGE, *CLASSICAL)
+METHODS: tuple[Method, ...] = (AVERAGE, PAIRED_AVERAGE, DIFFERENCES, *CLASSICAL)
 
 
 def method_named(name: str) -> Method:

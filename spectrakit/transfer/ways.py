@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.transfer.joint import Joint, SourceSide
+from spectrakit.transfer.bordered import SourceSide
+from spectrakit.transfer.joint import Joint
 from spectrakit.transfer.maps import SpectrumMap
 from spectrakit.transfer.ridge import Ridge
 from spectrakit.transfer.simulated import SHRINKAGES, SimulatedOperator
@@ -19,7 +20,28 @@ from spectrakit.transfer.simulated import SHRINKAGES, SimulatedOperator
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Fit = Callable[[FloatArray, FloatArray], SpectrumMap]
-Meet = Callable[[Rows, int], tuple[SourceSide, SpectrumMap | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A space in which source samples and target spectra can be compared.
+
+    Attributes:
+        side: the source's samples there.
+        mapping: of target spectra to it; None where they are there already.
+        twins: (N, p) the standards' twins there.
+    """
+
+    side: SourceSide
+    mapping: SpectrumMap | None
+    twins: FloatArray
+
+    def seen(self, target: FloatArray) -> FloatArray:
+        """Return (N, p) target spectra in the space."""
+        return target if self.mapping is None else self.mapping(target)
+
+
+Meet = Callable[[Rows, int], Met]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,7 @@ class Behind:
 
     def affine(self, configuration: int, penalty: int, column: int) -> tuple[FloatArray, float]:
         """Return slope and offset."""
-        return _pulled(self.maps[configuration], *_of_ridge(self.model, penalty, column))
+        return pulled(self.maps[configuration], *_of_ridge(self.model, penalty, column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +106,7 @@ class Together:
     def affine(self, configuration: int, penalty: int, column: int) -> tuple[FloatArray, float]:
         """Return slope and offset."""
         found = self.joint.affine(configuration, penalty, column)
-        return found if self.mapping is None else _pulled(self.mapping, *found)
+        return found if self.mapping is None else pulled(self.mapping, *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +152,10 @@ class Maps:
         maps = [fit(self.target[rows], self.twins[rows]) for fit in self.fits]
         return Behind(self.model, maps, self.target)
 
-    def meet(self, rows: Rows, choice: int) -> tuple[SourceSide, SpectrumMap]:
+    def meet(self, rows: Rows, choice: int) -> Met:
         """Return the source, and one map to it."""
-        return self.side, self.fits[choice](self.target[rows], self.twins[rows])
+        mapping = self.fits[choice](self.target[rows], self.twins[rows])
+        return Met(self.side, mapping, self.twins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +168,9 @@ class Updating:
 
     def learn(self, rows: Rows, choice: int) -> Together:
         """Return the regression."""
-        side, mapping = self.meet(rows, choice)
-        seen = self.target if mapping is None else mapping(self.target)
-        return Together(Joint(side, seen[rows], self.labels[rows]), seen, mapping)
+        met = self.meet(rows, choice)
+        seen = met.seen(self.target)
+        return Together(Joint(met.side, seen[rows], self.labels[rows]), seen, met.mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +194,10 @@ class Virtual:
         models = [Ridge(like, self.known) for like in self._like(rows, SHRINKAGES)]
         return OfVirtual(models, self.target)
 
-    def meet(self, rows: Rows, choice: int) -> tuple[SourceSide, None]:
+    def meet(self, rows: Rows, choice: int) -> Met:
         """Return the source samples as the target would show them, with one shrinkage."""
         (like,) = self._like(rows, (SHRINKAGES[choice],))
-        return SourceSide(like, self.known), None
+        return Met(SourceSide(like, self.known), None, like[self.twins])
 
     def _like(self, rows: Rows, shrinkages: Sequence[float]) -> list[FloatArray]:
         return self.operator.target_like(self.target[rows], self.twins[rows], shrinkages)
@@ -185,6 +208,7 @@ def _of_ridge(model: Ridge, penalty: int, column: int) -> tuple[FloatArray, floa
     return slope[:, column], float(offset[column])
 
 
-def _pulled(mapping: SpectrumMap, slope: FloatArray, offset: float) -> tuple[FloatArray, float]:
+def pulled(mapping: SpectrumMap, slope: FloatArray, offset: float) -> tuple[FloatArray, float]:
+    """Return slope and offset on target spectra that equal these on mapped ones."""
     slopes, offsets = mapping.pull(slope[:, None], np.array([offset]))
     return slopes[:, 0], float(offsets[0])

@@ -30,15 +30,16 @@ from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import DESIGNS
 from spectrakit.transfer.sweep import sweep
 
-GROUPS = {  # computed and kept apart; the second with nested cross-validation
+GROUPS = {  # computed and kept apart; all but the first with nested cross-validation
     "classical": ("none", "mean-difference", "pds", "updating"),
     "auto": ("target-only", "plain-ensemble", "paired-average", "average"),
+    "differences": ("difference-updating",),
     "apart": ("target-only", "jypls", "paired-average", "average"),
     "free": (),
 }
 SHOWN = {
     "classical": GROUPS["classical"],
-    "auto": (*GROUPS["auto"], "auto"),
+    "auto": (*GROUPS["auto"], *GROUPS["differences"], "auto"),
     "apart": (*GROUPS["apart"], "auto"),
     "free": ("none", "mean-centring", "label-free"),
 }
@@ -133,9 +134,19 @@ def seeds_of(asked, name):
 
 
 def groups_of(name, standards):
+    """Return groups that are shown together; ``auto`` mixes what stands in one of them."""
     if standards == 0:
-        return ("free",)
-    return ("apart",) if name == "cane-apart" else ("classical", "auto")
+        return (("free",),)
+    return (("apart",),) if name == "cane-apart" else (("classical",), ("auto", "differences"))
+
+
+def joined(told):
+    """Return what groups of one split say, as of one group."""
+    whole = dict(told[0])
+    for other in told[1:]:
+        whole["methods"] = whole["methods"] | other["methods"]
+        whole["seconds"] += other["seconds"]
+    return whole
 
 
 def table(rows, methods, base):
@@ -202,7 +213,8 @@ def compute(asked, blocks):
             for name, standards in blocks
             for seed in seeds_of(asked, name)
             for pair in pairs_of(name)
-            for group in groups_of(name, standards)
+            for together in groups_of(name, standards)
+            for group in together
         ]
         for wait in waits:
             wait.result()
@@ -211,16 +223,19 @@ def compute(asked, blocks):
 def block(asked, name, standards):
     """Compute what is not kept yet, and print the tables of one data set and number."""
     kept = {}
-    for group in groups_of(name, standards):
+    for together in groups_of(name, standards):
         for seed in seeds_of(asked, name):
             found = {}
             for pair in pairs_of(name):
-                asks = (asked.work, name, pair, seed, standards, asked.design, group)
-                if asked.print and not place_of(*asks).exists():
+                asks = [
+                    (asked.work, name, pair, seed, standards, asked.design, group)
+                    for group in together
+                ]
+                if asked.print and not all(place_of(*each).exists() for each in asks):
                     break
-                found[pair] = one(*asks)
+                found[pair] = joined([one(*each) for each in asks])
             else:
-                kept[group, seed] = found
+                kept[together[0], seed] = found
     rows, spread, seconds = {}, [], []
     for (group, seed), found in kept.items():
         for pair, told in found.items():
@@ -237,8 +252,8 @@ def block(asked, name, standards):
     print(f"{name}, {standards} standards ({asked.design}), {told}")
     base = {"cane-apart": "target-only"}.get(name, "plain-ensemble")
     base = base if standards else "mean-centring"
-    for group in groups_of(name, standards):
-        table(rows, SHOWN[group], base)
+    for together in groups_of(name, standards):
+        table(rows, SHOWN[together[0]], base)
     r2 = {
         method: np.mean([cell[0] for key, cell in rows.items() if key[3] == method])
         for method in (*RIVALS, "auto")

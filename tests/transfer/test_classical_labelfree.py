@@ -5,7 +5,13 @@ import pytest
 from scipy.linalg import sqrtm
 
 from spectrakit.errors import MismatchError
-from spectrakit.transfer.alignments import coral_map, gain_map, gaussian_ot_map, mean_map
+from spectrakit.transfer.alignments import (
+    coral_map,
+    gain_map,
+    gaussian_ot_map,
+    instrument_offset,
+    mean_map,
+)
 from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.labelfree import LABEL_FREE, budgeted, covariance_penalised
 from spectrakit.transfer.ridge import PENALTIES
@@ -44,6 +50,28 @@ def test_covariance_becomes_that_of_the_source(align) -> None:
     assert mapped.mean(axis=0) == pytest.approx(source.mean(axis=0), abs=1e-9)
     left, right = np.cov(mapped.T, bias=True), np.cov(source.T, bias=True)
     assert np.abs(left - right).max() < 1e-3 * np.abs(right).max()
+
+
+def test_what_no_sample_varies_in_is_the_instruments_doing_and_chance_is_not() -> None:
+    """Samples vary in two of three channels; the instrument adds to the third and to the first."""
+    rng = np.random.default_rng(5)
+    both = rng.normal(size=(30, 2)) * [1.0, 0.5]
+    spectra = np.column_stack([both, np.zeros(30)])
+    source, pool = spectra[:18], spectra[18:]
+    apart = pool.mean(axis=0) - source.mean(axis=0)
+    offset = instrument_offset(source, pool + np.array([0.0, 0.0, 2.0]))
+    assert offset[2] == pytest.approx(2.0)
+    assert np.all(np.abs(offset[:2]) < np.abs(apart[:2]))  # nothing but other samples
+    moved = instrument_offset(source, pool + np.array([50.0, 0.0, 0.0]))
+    assert moved[0] == pytest.approx(50.0 + apart[0], rel=1e-3)  # beyond chance: kept
+
+
+def test_the_share_of_chance_is_the_variance_of_a_difference_of_two_means() -> None:
+    rng = np.random.default_rng(6)
+    left, right = rng.normal(size=(9, 1)) * 2, rng.normal(size=(6, 1)) * 2 + 3.0
+    v = (left.var() * 9 + right.var() * 6) / 13
+    d = right.mean() - left.mean()
+    assert instrument_offset(left, right)[0] == pytest.approx(d * (1 - v * (1 / 9 + 1 / 6) / d**2))
 
 
 def test_transport_between_gaussians_in_closed_form() -> None:

@@ -12,12 +12,14 @@ from sklearn.linear_model import Ridge as SklearnRidge
 
 from spectrakit.transfer.affine import AffineSum, Term, mixture
 from spectrakit.transfer.bases import PREPROCESSINGS
+from spectrakit.transfer.bordered import SourceSide
 from spectrakit.transfer.common_axis import common_axis, interpolation
+from spectrakit.transfer.differences import LABELLED, UNLABELLED, Penalised
 from spectrakit.transfer.figures import figures_of, iso_tests
 from spectrakit.transfer.fit import joined
 from spectrakit.transfer.gates import SLACK, gate_model
 from spectrakit.transfer.intervals import interval_of
-from spectrakit.transfer.joint import SETTINGS, Joint, SourceSide
+from spectrakit.transfer.joint import SETTINGS, Joint
 from spectrakit.transfer.maps import global_gain, latent_ridge, mean_difference, piecewise
 from spectrakit.transfer.ridge import PENALTIES, Ridge
 from spectrakit.transfer.standards import DESIGNS, scores_of
@@ -123,6 +125,46 @@ def test_the_joint_ridge_is_a_ridge_on_explicit_features(rows, which, narrow):
             left_out.append(model.predict(wide[[row]])[0] - y[row])
         expected = np.mean(np.square(left_out), axis=0)
         np.testing.assert_allclose(fit.source_mse()[which, penalty], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("settings_", [UNLABELLED, LABELLED], ids=["no labels", "labels"])
+def test_penalised_differences_are_least_squares_of_stacked_rows(rows, settings_):
+    """Source, standards with labels, differences with the answer 0 and no constant, penalty."""
+    x, y, _, rng = rows
+    source, standards, twins = x[:9], x[9:] + 0.2, x[:5]
+    labels, new = y[9:], smooth(rng, 3, 9)
+    centre = source.mean(axis=0)
+    scale = ((source - centre) ** 2).sum() / 9
+    fit = Penalised(SourceSide(source, y[:9]), standards, twins, labels, settings_, new)
+    found = fit.predict(np.arange(3))
+
+    def solve(which, penalty, keep):
+        parts = [(source[keep] - centre, y[:9][keep], 1.0, 1.0)]
+        if which.label:
+            parts.append((standards - centre, labels, 1.0, which.label))
+        parts.append((standards - twins, np.zeros((5, 2)), 0.0, which.difference))
+        left = [np.sqrt(w) * np.hstack([np.full((len(a), 1), one), a]) for a, _, one, w in parts]
+        right = [np.sqrt(w) * b for _, b, _, w in parts]
+        ridge = np.sqrt(PENALTIES[penalty] * scale) * np.eye(10)[1:]
+        return np.linalg.lstsq(
+            np.vstack([*left, ridge]), np.vstack([*right, np.zeros((9, 2))]), rcond=None
+        )[0]
+
+    def answer(model, spectra):
+        return model[0] + (spectra - centre) @ model[1:]
+
+    for row, which in enumerate(settings_):
+        for penalty in CHOSEN:
+            expected = answer(solve(which, penalty, np.arange(9)), new)
+            np.testing.assert_allclose(found[row, penalty], expected, atol=1e-7)
+            slope, offset = fit.affine(row, penalty, 1)
+            np.testing.assert_allclose(new @ slope + offset, expected[:, 1], atol=1e-7)
+            errors = [
+                answer(solve(which, penalty, np.arange(9) != one), source[[one]])[0] - y[one]
+                for one in range(9)
+            ]
+            told = fit.source_mse()[row, penalty]
+            np.testing.assert_allclose(told, np.mean(np.square(errors), axis=0), rtol=1e-4)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
