@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError, did_you_mean
+from spectrakit.preprocess.axes import convert_axis
 from spectrakit.spectrum import SampleInfo, Spectrum
 
 FloatArray = NDArray[np.float64]
@@ -60,6 +61,16 @@ class SpectraTable:
             reference={name: known[chosen] for name, known in self.reference.items()},
             reference_sd={name: sd[chosen] for name, sd in self.reference_sd.items()},
         )
+
+    def in_unit(self, unit: str) -> "SpectraTable":
+        """Return the table with its axis in another unit, ascending; values stay as measured.
+
+        Raises:
+            MismatchError: no exact map between the units.
+        """
+        axis = convert_axis(self.axis, self.axis_unit, unit)
+        order = np.argsort(axis)
+        return replace(self, axis=axis[order], axis_unit=unit, values=self.values[:, order])
 
     def completed_from(self, other: "SpectraTable") -> "SpectraTable":
         """Return this table with reference values that it lacks and another has for the sample.

@@ -52,7 +52,7 @@ def evaluate_transfer(
         raise UsageError("no property is named.", hint="Give --property NAME.")
     one = read_instrument((source,), source_where, "--source-where", preprocess, summary)
     other = read_instrument(
-        (target,), target_where, "--target-where", preprocess, summary, test_where
+        (target,), target_where, "--target-where", preprocess, summary, test_where, one
     )
     problem = problem_of(one.table, other.table, frozenset(), 0, properties, design, 0)
     rows = problem.pairs

@@ -174,6 +174,7 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         _chain(settings.target_preprocess, settings.preprocess),
         summary,
         settings.test_where,
+        source,
     )
     problem = problem_of(
         source.table,

@@ -50,7 +50,9 @@ def plan(
     read = read_instrument((source,), source_where, "--source-where", preprocess, summary)
     table, other = read.table, None
     if target:
-        found = read_instrument((target,), target_where, "--target-where", preprocess, summary)
+        found = read_instrument(
+            (target,), target_where, "--target-where", preprocess, summary, beside=read
+        )
         other = found.table
     known = _known(read, properties)
     rows = np.flatnonzero(np.isfinite(known).all(axis=1))

@@ -13,6 +13,7 @@ from spectrakit.io import read_spectra
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.log import say
+from spectrakit.preprocess.axes import convertible
 from spectrakit.preprocess.trace_chain import parse_chain
 from spectrakit.preprocess.trace_steps import TraceStep, apply_trace_steps, fit_steps
 from spectrakit.spectrum import Spectrum
@@ -81,6 +82,7 @@ def read_instrument(
     chain: str,
     summary: Summary,
     test_where: Sequence[str] = (),
+    beside: InstrumentSpectra | None = None,
 ) -> InstrumentSpectra:
     """Return the spectra of one instrument.
 
@@ -91,6 +93,7 @@ def read_instrument(
         chain: preprocessing before everything else, as text; may be empty.
         summary: filled with an account for each input.
         test_where: ``COLUMN=VALUE`` of the spectra that are test samples.
+        beside: the other instrument, in whose unit the axis is wanted.
 
     Raises:
         InputError: an input cannot be read, or spectra with gaps.
@@ -104,6 +107,7 @@ def read_instrument(
     if not spectra:
         seen.refuse(place, option)
     raw = table_of(spectra, place, option)
+    raw = raw if beside is None else _in_unit_of(beside.raw, raw, place)
     tests = parse_where(test_where)
     held = {
         one.sample for one in spectra if tests and all(condition.holds(one) for condition in tests)
@@ -122,6 +126,24 @@ def read_instrument(
     _check(table, place, all(one.step in _SCALE_KEPT for one in steps))
     _say_replicates(raw, spectra, place)
     return InstrumentSpectra(raw, table, steps, frozenset(held), _texts(spectra))
+
+
+def _in_unit_of(source: SpectraTable, target: SpectraTable, place: str) -> SpectraTable:
+    """Return the target with the source's unit of the axis, if both then share a range.
+
+    A Raman shift is no absolute wavenumber, and where nothing is shared a unit may be wrong.
+    """
+    one, other = source.axis_unit, target.axis_unit
+    if one == other or not convertible(other, one) or "raman" in (source.modality, target.modality):
+        return target
+    try:
+        brought = target.in_unit(one)
+    except MismatchError:
+        return target
+    if min(brought.axis[-1], source.axis[-1]) <= max(brought.axis[0], source.axis[0]):
+        return target
+    say(f"{place}: the axis is brought from {other} to the {one} of the source, as of vacuum.")
+    return brought
 
 
 def _read(

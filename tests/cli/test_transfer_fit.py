@@ -49,6 +49,28 @@ def fit(cli, tmp_path, monkeypatch):
     return run
 
 
+def test_an_instrument_that_scans_wavenumbers_meets_one_that_scans_wavelengths(
+    cli, tmp_path, monkeypatch
+):
+    """The same spectra, their axis once in nm and once in cm-1, get the same answers."""
+    monkeypatch.chdir(tmp_path)
+    old, new = pair()
+    old.csv(tmp_path / "old.csv")
+    new.csv(tmp_path / "nm.csv")
+    new.but(axis=1e7 / new.axis).csv(tmp_path / "cm.csv", "absorbance", "cm-1")
+    found = {}
+    for name in ("nm", "cm"):
+        words = ("old.csv", f"{name}.csv", "-p", "protein", "-o", name, "--method", "updating")
+        done = cli("transfer", "fit", *words)
+        assert done.exit_code == 0, done.stderr
+        assert ("is brought from cm-1 to the nm" in done.stderr) == (name == "cm")
+        told = cli("transfer", "predict", name, f"{name}.csv", "--force")
+        assert told.exit_code == 0, told.stderr
+        found[name] = {one["sample"]: float(one["value"]) for one in rows(told.stdout)}
+    assert len(found["nm"]) == len(new.samples)
+    assert found["cm"] == pytest.approx(found["nm"], rel=1e-4)
+
+
 @pytest.fixture
 def answers(cli, tmp_path):
     """Return {property: {sample: value}} of ``transfer predict``."""
