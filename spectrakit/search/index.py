@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, UsageError
 from spectrakit.preprocess.peaks import IntArray, clean_peaks
+from spectrakit.search.matching import grid_width
 from spectrakit.search.open_search import open_pairs
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, adducts_agree, precursor_pairs
@@ -209,8 +210,11 @@ class SpectralIndex:
 
     def adduct_codes(self, adducts: Sequence[str]) -> IntArray:
         """(n,) int64 codes of canonical spellings; -1 for "", -2 for one the library lacks."""
-        code = {spelling: number for number, spelling in enumerate(self.adducts)} | {"": -1}
-        return np.array([code.get(adduct, -2) for adduct in adducts], dtype=np.int64)
+        return np.array([self._codes.get(adduct, -2) for adduct in adducts], dtype=np.int64)
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {spelling: number for number, spelling in enumerate(self.adducts)} | {"": -1}
 
     def search(self, queries: Queries, settings: SearchSettings) -> Matches:
         """Return the library spectra that match, for each query best first.
@@ -297,12 +301,13 @@ def _best_first(found: Matches, settings: SearchSettings, top: int) -> Matches:
     keep = found.matched_peaks >= settings.min_matched_peaks
     if settings.min_score > 0:
         keep &= found.score >= settings.min_score
-    found = found.where(keep)
-    found = found.where(np.lexsort((found.row, -found.score, found.query)))
-    if not top:
-        return found
-    first = np.searchsorted(found.query, found.query, side="left")
-    return found.where(np.arange(len(found)) - first < top)
+    if not keep.all():
+        found = found.where(keep)
+    order = np.lexsort((found.row, -found.score, found.query))
+    if top and len(found) > top:
+        first = found.query.searchsorted(found.query)  # queries ascend before and after
+        order = order[np.arange(len(found)) - first < top]
+    return found.where(order)
 
 
 def _wider(one: Tolerance, other: Tolerance) -> bool:
@@ -311,9 +316,7 @@ def _wider(one: Tolerance, other: Tolerance) -> bool:
 
 
 def _check_separated(spectra: PreparedSpectra, tolerance: Tolerance) -> None:
-    from spectrakit.search.matching import grid_width
-
-    gap = np.diff(spectra.key)
+    gap = np.diff(spectra.key[:-1])
     if (gap < 2 * grid_width(spectra.mz[1:], tolerance) - 1).any():
         raise UsageError(
             f"the queries have peaks closer than twice the fragment tolerance {tolerance}.",

@@ -58,7 +58,7 @@ def match_peaks(
     pair_query: IntArray,
     pair_row: IntArray,
     tolerance: Tolerance,
-    shift: FloatArray | None = None,
+    shift: IntArray | None = None,
 ) -> PeakMatches:
     """Find, for every pair, the peaks whose m/z agree.
 
@@ -68,26 +68,28 @@ def match_peaks(
         pair_query: (k,) int64 query of each pair.
         pair_row: (k,) int64 library row of each pair.
         tolerance: largest difference; ppm are of the library peak's m/z.
-        shift: (k,) float64 Da added to the library peaks (precursor difference); None: 0.
+        shift: (k,) int64 grid units added to the library peaks (precursor difference); None: 0.
 
     Returns:
         Matches ordered by pair and library m/z.
     """
-    counts = library.indptr[pair_row + 1] - library.indptr[pair_row]
-    library_peak = expand_ranges(library.indptr[pair_row], counts)
-    mz = library.mz[library_peak].astype(np.int64)
+    first = library.indptr[pair_row]
+    counts = library.indptr[pair_row + 1] - first
+    library_peak = expand_ranges(first, counts)
+    mz = library.mz[library_peak]
     width = grid_width(mz, tolerance)
     base = pair_query << 32
     if shift is not None:
-        base = base + np.rint(shift / GRID).astype(np.int64)
-    mz += np.repeat(base, counts)
-    mz -= width
-    key = queries.key
-    place = np.searchsorted(key, mz)
-    mz += width
-    mz += width
-    found = np.flatnonzero(np.append(key, np.iinfo(np.int64).max)[place] <= mz)
-    pair = np.searchsorted(np.cumsum(counts), found, side="right")
+        base = base + shift
+    wanted = np.repeat(base, counts)
+    wanted += mz
+    wanted -= width
+    key = queries.key  # one more than there are peaks, the last beyond all
+    place = key.searchsorted(wanted)
+    wanted += width
+    wanted += width
+    found = (key[place] <= wanted).nonzero()[0]
+    pair = counts.cumsum().searchsorted(found, side="right")
     return PeakMatches(pair, place[found], library_peak[found])
 
 

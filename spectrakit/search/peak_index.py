@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import IntArray
-from spectrakit.search.prepared import GRID, PreparedSpectra
+from spectrakit.search.prepared import PreparedSpectra
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class PeakIndex:
         row = (np.searchsorted(spectra.indptr, peak, side="right") - 1).astype(np.int32)
         if losses:
             known = np.isfinite(spectra.precursor_mz)
-            precursor = np.rint(np.where(known, spectra.precursor_mz, 0.0) / GRID).astype(np.int64)
             peak, row = peak[known[row]], row[known[row]]
-            position = (precursor[row] - spectra.mz[peak]).astype(np.int32)
+            loss = spectra.grid_precursor[row] - spectra.mz[peak]
+            position = np.minimum(loss, np.iinfo(np.int32).max).astype(np.int32)
         else:
             position = spectra.mz[peak]
         if len(spectra.mz) < 2**31:

@@ -34,6 +34,11 @@ MAX_MZ = 21474.0  # the largest m/z that int32 holds on the grid
 DEFAULT_TOLERANCE = Tolerance(0.02, "Da")
 
 
+def on_grid(mz: FloatArray) -> NDArray[np.int64]:
+    """(n,) int64 m/z in units of ``GRID``; 0 where missing."""
+    return np.rint(np.where(np.isfinite(mz), mz, 0.0) / GRID).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class PreparedSpectra:
     """Cleaned spectra end to end; spectrum ``i`` owns peaks ``[indptr[i], indptr[i + 1])``.
@@ -79,9 +84,35 @@ class PreparedSpectra:
 
     @cached_property
     def key(self) -> NDArray[np.int64]:
-        """(n_peaks,) int64, spectrum number and m/z in one ascending number."""
-        owner = np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
-        return (owner << 32) + self.mz
+        """(n_peaks + 1,) int64, spectrum number and m/z in one ascending number; a last one."""
+        key = np.empty(len(self.mz) + 1, dtype=np.int64)
+        key[-1] = np.iinfo(np.int64).max
+        if len(self) == 1:
+            key[:-1] = self.mz
+        else:
+            owner = np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+            np.add(owner << 32, self.mz, out=key[:-1])
+        return key
+
+    @cached_property
+    def strong(self) -> "PreparedSpectra":
+        """The spectra without the peaks below 1 % of the base peak."""
+        keep = self.weighted > 0
+        if keep.all():
+            return self
+        total = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
+        return PreparedSpectra(
+            total[self.indptr],
+            self.mz[keep],
+            self.intensity[keep],
+            self.weighted[keep],
+            self.precursor_mz,
+        )
+
+    @cached_property
+    def grid_precursor(self) -> NDArray[np.int64]:
+        """(n,) int64 precursor m/z in units of ``GRID``; 0 where missing."""
+        return on_grid(self.precursor_mz)
 
     def as_peak_lists(self) -> PeakLists:
         """Return the peaks as floating-point lists (m/z to the grid)."""

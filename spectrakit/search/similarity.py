@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import IntArray
 from spectrakit.search.matching import PeakMatches, match_peaks, one_to_one, pair_chunks
-from spectrakit.search.prepared import GRID, PreparedSpectra
+from spectrakit.search.prepared import GRID, PreparedSpectra, on_grid
 from spectrakit.spectrum import FloatArray, Tolerance
 
 
@@ -41,7 +41,8 @@ class Similarity(StrEnum):
         return self in (Similarity.MODIFIED_COSINE, Similarity.NEUTRAL_LOSS, Similarity.HYBRID)
 
 
-LEAST_LOSS = 1.6  # Da; FlashEntropySearch removes peaks above precursor m/z - 1.6 altogether
+# FlashEntropySearch removes peaks above precursor m/z - 1.6 Da altogether
+LEAST_LOSS = round(1.6 / GRID)  # in grid units
 COSINES = (Similarity.COSINE, Similarity.SQRT_COSINE, Similarity.MODIFIED_COSINE)
 
 
@@ -67,14 +68,18 @@ def score_pairs(
     Pairs are worked off in chunks; a pair's score does not depend on the others. A pair
     without a precursor that the method needs scores 0.
     """
-    score = np.zeros(len(pair_query))
-    matched = np.zeros(len(pair_query), dtype=np.int32)
+    queries = queries.strong
     counts = library.indptr[pair_row + 1] - library.indptr[pair_row]
-    for part in pair_chunks(counts):
-        score[part], matched[part] = _score_chunk(
-            queries, library, pair_query[part], pair_row[part], method, tolerance
-        )
-    return PairScores(score, matched)
+    parts = [
+        _score_chunk(queries, library, pair_query[part], pair_row[part], method, tolerance)
+        for part in pair_chunks(counts)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return PairScores(
+        np.concatenate([np.empty(0), *[part.score for part in parts]]),
+        np.concatenate([np.empty(0, np.int32), *[part.matched_peaks for part in parts]]),
+    )
 
 
 def _score_chunk(
@@ -84,43 +89,36 @@ def _score_chunk(
     pair_row: IntArray,
     method: Similarity,
     tolerance: Tolerance,
-) -> tuple[FloatArray, IntArray]:
-    n = len(pair_query)
+) -> PairScores:
     if not method.needs_precursor:
-        matches = _strong(
-            queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance)
-        )
-        return _sum(queries, library, pair_query, pair_row, method, matches)
-    shift = queries.precursor_mz[pair_query] - library.precursor_mz[pair_row]
-    known = np.flatnonzero(np.isfinite(shift))
-    pair_query, pair_row, shift = pair_query[known], pair_row[known], shift[known]
-    shifted = _strong(
-        queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance, shift)
+        matches = match_peaks(queries, library, pair_query, pair_row, tolerance)
+        return _sum(queries, library, pair_query, pair_row, method, _strong(library, matches))
+    known = np.flatnonzero(
+        np.isfinite(queries.precursor_mz[pair_query]) & np.isfinite(library.precursor_mz[pair_row])
     )
-    if method is Similarity.NEUTRAL_LOSS:
-        matches = shifted
-    else:
-        direct = _strong(
-            queries, library, match_peaks(queries, library, pair_query, pair_row, tolerance)
-        )
+    asked, held = pair_query[known], pair_row[known]
+    # the difference of grid units, not the unit of the difference: as in the inverted index
+    shift = queries.grid_precursor[asked] - on_grid(library.precursor_mz[held])
+    matches = match_peaks(queries, library, asked, held, tolerance, shift)
+    matches = _strong(library, matches)
+    if method is not Similarity.NEUTRAL_LOSS:
+        direct = _strong(library, match_peaks(queries, library, asked, held, tolerance))
         if method is Similarity.HYBRID:
-            loss = queries.precursor_mz[pair_query[shifted.pair]] - (
-                queries.mz[shifted.query_peak] * GRID
-            )
-            shifted = shifted.where(loss >= LEAST_LOSS)
-        matches = _both(queries, library, method, direct, shifted)
-    score, matched = np.zeros(n), np.zeros(n, dtype=np.int64)
-    score[known], matched[known] = _sum(queries, library, pair_query, pair_row, method, matches)
-    return score, matched
+            precursor = queries.grid_precursor[asked[matches.pair]]
+            matches = matches.where(precursor - queries.mz[matches.query_peak] >= LEAST_LOSS)
+        matches = _both(queries, library, method, direct, matches)
+    of_known = _sum(queries, library, asked, held, method, matches)
+    if len(known) == len(pair_query):
+        return of_known
+    score, matched = np.zeros(len(pair_query)), np.zeros(len(pair_query), dtype=np.int32)
+    score[known], matched[known] = of_known.score, of_known.matched_peaks
+    return PairScores(score, matched)
 
 
-def _strong(
-    queries: PreparedSpectra, library: PreparedSpectra, matches: PeakMatches
-) -> PeakMatches:
-    """Leave out matches of peaks below 1 % of their base peak."""
-    return matches.where(
-        (queries.weighted[matches.query_peak] > 0) & (library.weighted[matches.library_peak] > 0)
-    )
+def _strong(library: PreparedSpectra, matches: PeakMatches) -> PeakMatches:
+    """Leave out matches of library peaks below 1 % of their base peak."""
+    strong = library.weighted[matches.library_peak] > 0
+    return matches if strong.all() else matches.where(strong)
 
 
 def _both(
@@ -151,15 +149,33 @@ def terms(
     queries: PreparedSpectra, library: PreparedSpectra, method: Similarity, matches: PeakMatches
 ) -> FloatArray:
     """Return what each matched peak pair adds, (n_matches,) float64, before normalisation."""
-    if method in (Similarity.ENTROPY, Similarity.NEUTRAL_LOSS, Similarity.HYBRID):
-        a = queries.weighted[matches.query_peak]
-        b = library.weighted[matches.library_peak]
-        both = a + b
-        return (0.5 * (both * np.log2(both) - a * np.log2(a) - b * np.log2(b))).astype(np.float64)
-    product = queries.intensity[matches.query_peak] * library.intensity[matches.library_peak]
-    if method is Similarity.SQRT_COSINE:
-        product = np.sqrt(product)
-    return product.astype(np.float64)
+    if method in COSINES:
+        a, b = queries.intensity[matches.query_peak], library.intensity[matches.library_peak]
+    else:
+        a, b = queries.weighted[matches.query_peak], library.weighted[matches.library_peak]
+    return peak_terms(method, a, b).astype(np.float64)
+
+
+def peak_terms(
+    method: Similarity, a: NDArray[np.float32], b: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(n,) float32 what peaks of intensity ``a`` and ``b`` add, weighted but for cosines.
+
+    Positive float32 (n,) are wanted; each term depends on its own pair alone.
+    """
+    if method in COSINES:
+        product = a * b
+        return np.sqrt(product) if method is Similarity.SQRT_COSINE else product
+    term = a + b
+    term *= np.log2(term)
+    of_one = np.log2(a)
+    of_one *= a
+    term -= of_one
+    np.log2(b, out=of_one)
+    of_one *= b
+    term -= of_one
+    term *= np.float32(0.5)
+    return term
 
 
 def _sum(
@@ -169,14 +185,15 @@ def _sum(
     pair_row: IntArray,
     method: Similarity,
     matches: PeakMatches,
-) -> tuple[FloatArray, IntArray]:
+) -> PairScores:
     n = len(pair_query)
     score = np.bincount(matches.pair, terms(queries, library, method, matches), minlength=n)
     matched = np.bincount(matches.pair, minlength=n)
     if method in COSINES:
         norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
-    return np.clip(score, 0.0, 1.0).astype(np.float64), matched
+    limited = np.minimum(np.maximum(score, 0.0), 1.0)
+    return PairScores(limited.astype(np.float64, copy=False), matched.astype(np.int32))
 
 
 def _norms(spectra: PreparedSpectra, rows: IntArray, method: Similarity) -> FloatArray:
