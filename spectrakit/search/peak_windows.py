@@ -1,6 +1,7 @@
 """Where the peaks of queries fall in an inverted index: one slice for each peak and block."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,27 +10,64 @@ from spectrakit.preprocess.peaks import IntArray
 from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.precursor_search import BLOCK_POLARITY, block_meets
-from spectrakit.search.prepared import PreparedSpectra
+from spectrakit.search.prepared import GRID, MAX_MZ, PreparedSpectra
 from spectrakit.spectrum import Tolerance
 
 _INT32 = np.iinfo(np.int32)
-_MARGIN = 1.05  # a matching library peak is at most so much heavier (tolerances end below 5 %)
+_SAFE = _INT32.max - round(MAX_MZ / GRID) - 1  # width that int32 has room for beyond any m/z
+_MARGIN = 1.05  # a matching library peak is at most so much heavier (tolerances end at 1 %)
+
+
+@dataclass(slots=True)
+class Met:
+    """The library peaks that the peaks of some queries meet, lying side by side in slices.
+
+    ``pieces`` are the n slices of the inverted index, ``counts`` (n,) int64 their lengths,
+    ``query_peak`` (n,) int64 the query peaks and ``position`` (n,) int64 what was looked up.
+    """
+
+    pieces: list[slice]
+    counts: IntArray
+    query_peak: IntArray
+    position: IntArray
+
+    def joined(self, values: NDArray[Any], dtype: type) -> NDArray[Any]:
+        """Return the values of all library peaks met, of an array as long as the index."""
+        values = np.asarray(values)  # a slice of a plain array costs a tenth of a memory map's
+        return np.concatenate([values[:0], *[values[p] for p in self.pieces]], dtype=dtype)
+
+    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return (n,) values repeated for each library peak met."""
+        return values.repeat(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class PeakWindows:
     """Slices [low, high) of an inverted index; those of query i are [start[i], start[i + 1]).
 
-    ``peak`` (n,) int64 is the query peak of each, ``position`` (n,) int64 what was looked up,
-    ``low`` and ``high`` (n,) int64. With a tolerance in ppm, which is of the library peak's
-    m/z, a slice is as wide as the heaviest peak in it needs, and the peaks have to be checked.
+    ``query_peak`` (n,) int64 is the query peak of each, ``position`` (n,) integers what was
+    looked up, ``low`` and ``high`` (n,) int64. With a tolerance in ppm, which is of the library
+    peak's m/z, a slice is as wide as the heaviest peak in it needs, and the peaks have to be
+    checked.
     """
 
     start: list[int]
-    peak: IntArray
+    query_peak: IntArray
     position: IntArray
     low: IntArray
     high: IntArray
+
+    def of(self, first: int, stop: int) -> Met:
+        """Return what the peaks of the queries [first, stop) meet."""
+        own = slice(self.start[first], self.start[stop])
+        low, high = self.low[own], self.high[own]
+        pieces = [slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+        return Met(pieces, high - low, self.query_peak[own], self.position[own])
+
+    def n_met(self) -> list[int]:
+        """Return how many library peaks the peaks of each query meet."""
+        total = np.concatenate([[0], np.cumsum(self.high - self.low)])[self.start]
+        return np.diff(total).tolist()
 
 
 def find_windows(
@@ -46,46 +84,65 @@ def find_windows(
         index: library peaks sorted by position within each block.
         queries: m spectra.
         polarity: (m,) of the queries.
-        position: (n_peaks,) int64 m/z or neutral loss of each query peak, in grid units.
+        position: (n_peaks,) m/z (int32) or neutral loss (int64) of each query peak, in grid
+            units.
         width: half-width of the window in grid units, one or (n_peaks,).
         usable: (n_peaks,) peaks that are looked up; None: all.
     """
-    filled = [b for b in range(len(BLOCK_POLARITY)) if index.start[b + 1] > index.start[b]]
+    start = index.start.tolist()
+    filled = [block for block in range(len(BLOCK_POLARITY)) if start[block + 1] > start[block]]
     n, n_blocks = len(position), len(filled)
-    lowest = np.clip(position - width, _INT32.min, _INT32.max).astype(np.int32)
-    highest = np.clip(position + width, _INT32.min, _INT32.max).astype(np.int32)
-    low, high = np.empty((n, n_blocks), np.int64), np.empty((n, n_blocks), np.int64)
+    # one search for both ends, since all are whole numbers
+    wanted = np.concatenate([position - width, position + (width + 1)])
+    if wanted.dtype != np.int32:  # else the index would be converted
+        wanted = np.clip(wanted, _INT32.min, _INT32.max).astype(np.int32)
+    found = np.empty((2, n, n_blocks), np.int64)
     for column, block in enumerate(filled):
-        first, stop = int(index.start[block]), int(index.start[block + 1])
-        held = np.asarray(index.position)[first:stop]
-        low[:, column] = held.searchsorted(lowest, side="left")
-        high[:, column] = held.searchsorted(highest, side="right")
+        held = np.asarray(index.position)[start[block] : start[block + 1]]
+        found[:, :, column] = held.searchsorted(wanted).reshape(2, n) + start[block]
         meets = block_meets(block, polarity)
         if not meets.all():
             apart = np.repeat(~meets, queries.counts)
-            high[apart, column] = low[apart, column]
-        if first:
-            low[:, column] += first
-            high[:, column] += first
-    if usable is not None:
-        high[~usable] = low[~usable]
+            found[1, apart, column] = found[0, apart, column]
+    if usable is not None and not usable.all():
+        found[1, ~usable] = found[0, ~usable]
     peak = np.arange(n)
     if n_blocks != 1:
         peak, position = np.repeat(peak, n_blocks), np.repeat(position, n_blocks)
-    start = (queries.indptr * n_blocks).tolist()
-    return PeakWindows(start, peak, position, low.ravel(), high.ravel())
+    low, high = found.reshape(2, -1)
+    return PeakWindows((queries.indptr * n_blocks).tolist(), peak, position, low, high)
 
 
-def fragment_width(mz: IntArray, tolerance: Tolerance) -> IntArray | int:
-    """Return the half-width that holds every fragment matching one of ``mz``, in grid units."""
-    if tolerance.unit == "Da":
-        return grid_width(mz, tolerance)
-    return grid_width((mz * _MARGIN).astype(np.int64), tolerance) + 1
+def fragment_windows(
+    index: PeakIndex, queries: PreparedSpectra, polarity: NDArray[np.int8], tolerance: Tolerance
+) -> PeakWindows:
+    """Look up the m/z of query peaks; arguments as of ``find_windows``."""
+    position: IntArray = queries.mz
+    width = grid_width(position, tolerance)
+    if isinstance(width, int):
+        if width > _SAFE:
+            position = position.astype(np.int64)
+    else:
+        position = position.astype(np.int64)
+        width = grid_width((position * _MARGIN).astype(np.int64), tolerance) + 1
+    return find_windows(index, queries, polarity, position, width)
 
 
-def loss_width(library_mz: NDArray[np.int32], tolerance: Tolerance) -> IntArray | int:
-    """Return the half-width that holds every matching loss of any library peak."""
-    if tolerance.unit == "Da":
-        return grid_width(library_mz, tolerance)
-    heaviest = np.array([library_mz.max(initial=0)])
-    return grid_width(heaviest, tolerance) + 1
+def loss_windows(
+    index: PeakIndex,
+    queries: PreparedSpectra,
+    polarity: NDArray[np.int8],
+    tolerance: Tolerance,
+    *,
+    library_mz: NDArray[np.int32],
+    least: int | None,
+) -> PeakWindows:
+    """Look up the losses of query peaks, in grid units; those below ``least`` meet nothing."""
+    loss = np.repeat(queries.grid_precursor, queries.counts) - queries.mz
+    usable = np.repeat(np.isfinite(queries.precursor_mz), queries.counts)
+    if least is not None:
+        usable &= loss >= least
+    width = grid_width(library_mz[:1], tolerance)
+    if not isinstance(width, int):
+        width = grid_width(np.array([library_mz.max(initial=0)]), tolerance) + 1
+    return find_windows(index, queries, polarity, loss, width, usable)

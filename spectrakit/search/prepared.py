@@ -90,9 +90,13 @@ class PreparedSpectra:
         if len(self) == 1:
             key[:-1] = self.mz
         else:
-            owner = np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
-            np.add(owner << 32, self.mz, out=key[:-1])
+            np.add(self.owner << 32, self.mz, out=key[:-1])
         return key
+
+    @cached_property
+    def owner(self) -> NDArray[np.int64]:
+        """(n_peaks,) int64 spectrum that each peak belongs to."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
 
     @cached_property
     def strong(self) -> "PreparedSpectra":
