@@ -316,7 +316,7 @@ def _wider(one: Tolerance, other: Tolerance) -> bool:
 
 
 def _check_separated(spectra: PreparedSpectra, tolerance: Tolerance) -> None:
-    gap = np.diff(spectra.key[:-1])
+    gap = spectra.key[1:-1] - spectra.key[:-2]
     if (gap < 2 * grid_width(spectra.mz[1:], tolerance) - 1).any():
         raise UsageError(
             f"the queries have peaks closer than twice the fragment tolerance {tolerance}.",

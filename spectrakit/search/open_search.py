@@ -5,19 +5,13 @@ cosine). Rows that can be among the best are then scored exactly by the caller.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import IntArray
-from spectrakit.search.precursor_search import adducts_agree
+from spectrakit.search.best_rows import SLACK, TINY, best_rows
 from spectrakit.search.prepared import Queries
 from spectrakit.search.similarity import Similarity, score_pairs
 from spectrakit.search.whole_library import Indexed, Singles, WholeLibrary
 from spectrakit.spectrum import Tolerance
-
-SLACK = 1e-5  # float32 sums may be this much below the exact score
-_TINY = float(np.finfo(np.float32).tiny)
-_GROUPS = 512  # of rows, or
-_GROUPS_PER_ROW = 8  # for each row wanted, where that is more
 
 
 def open_pairs(
@@ -46,19 +40,18 @@ def open_pairs(
     """
     asked: list[IntArray] = []
     found: list[IntArray] = []
-    n_rows = len(index.spectra)
-    n_groups = max(min(max(_GROUPS, _GROUPS_PER_ROW * top), n_rows), 1)
-    width = -(-n_rows // n_groups) * n_groups  # rows that are not there score 0
-    library = WholeLibrary(index, queries, method, tolerance)
-    agreeing: dict[int, NDArray[np.bool_]] = {}
+    library = WholeLibrary(
+        index,
+        queries,
+        query_adduct,
+        method=method,
+        tolerance=tolerance,
+        top=top,
+        min_matched_peaks=min_matched_peaks,
+    )
     for first, stop in library.chunks():
-        score = library.scores(first, stop, width, min_matched_peaks)
-        for own, code in zip(score, query_adduct[first:stop].tolist(), strict=True):
-            if code != -1:
-                if code not in agreeing:
-                    agreeing[code] = adducts_agree(code, index.adduct)
-                own[:n_rows] *= agreeing[code]
-        query, row = best_rows(score, top, n_groups)
+        score = library.scores(first, stop)
+        query, row = best_rows(score, top, library.n_groups)
         query += first
         if method is Similarity.MODIFIED_COSINE:
             query, row = _that_may_win(index, queries, score, first, query, row, tolerance, top)
@@ -66,29 +59,6 @@ def open_pairs(
         found.append(row)
     empty = np.empty(0, dtype=np.int64)
     return np.concatenate([empty, *asked]), np.concatenate([empty, *found])
-
-
-def best_rows(score: Singles, top: int, n_groups: int) -> tuple[IntArray, IntArray]:
-    """Return (query, row) of the ``top`` highest positive scores, ties and rounding included.
-
-    The rows lie in ``n_groups`` groups, row r in group r mod n_groups; the ``top``-th highest
-    maximum of a group is a lower limit of the ``top``-th highest score, and only groups that
-    reach it are looked into. A few rows too many may come back.
-
-    Args:
-        score: (n_queries, n_rows) float32, n_rows a multiple of ``n_groups``.
-        top: scores wanted for each query.
-        n_groups: should be several times ``top``.
-    """
-    in_groups = score.reshape(len(score), -1, n_groups)
-    highest = in_groups.max(axis=1, initial=0.0)  # (n_queries, n_groups)
-    limit = np.full(len(score), _TINY)
-    if top < n_groups:
-        last = np.partition(highest, n_groups - top, axis=1)[:, n_groups - top]
-        np.maximum(limit, last - SLACK, out=limit)
-    query, group = (highest >= limit[:, None]).nonzero()
-    chosen, member = (in_groups[query, :, group] >= limit[query, None]).nonzero()
-    return query[chosen], member * n_groups + group[chosen]
 
 
 def _that_may_win(
@@ -113,11 +83,11 @@ def _that_may_win(
         method=Similarity.MODIFIED_COSINE,
         tolerance=tolerance,
     ).score
-    limit = np.full(len(bound), _TINY)
+    limit = np.full(len(bound), TINY)
     for number in range(len(bound)):
         of_query = exact[query == number + first]
         if len(of_query) >= top:
             place = len(of_query) - top
-            limit[number] = max(float(np.partition(of_query, place)[place]) - SLACK, _TINY)
+            limit[number] = max(float(np.partition(of_query, place)[place]) - SLACK, TINY)
     number, row = (bound >= limit[:, None]).nonzero()
     return number + first, row

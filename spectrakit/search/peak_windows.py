@@ -22,11 +22,13 @@ _MARGIN = 1.05  # a matching library peak is at most so much heavier (tolerances
 class Met:
     """The library peaks that the peaks of some queries meet, lying side by side in slices.
 
-    ``pieces`` are the n slices of the inverted index, ``counts`` (n,) int64 their lengths,
-    ``query_peak`` (n,) int64 the query peaks and ``position`` (n,) int64 what was looked up.
+    ``pieces`` are the n slices of the inverted index, ``low`` (n,) int64 their starts and
+    ``counts`` (n,) int64 their lengths, ``query_peak`` (n,) int64 the query peaks and
+    ``position`` (n,) integers what was looked up.
     """
 
     pieces: list[slice]
+    low: IntArray
     counts: IntArray
     query_peak: IntArray
     position: IntArray
@@ -39,6 +41,12 @@ class Met:
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return (n,) values repeated for each library peak met."""
         return values.repeat(self.counts)
+
+    def peaks(self, chosen: IntArray) -> tuple[IntArray, IntArray]:
+        """Return query peak, and place in the index, of some of the peaks met, by position."""
+        ends = self.counts.cumsum()
+        piece = ends.searchsorted(chosen, side="right")
+        return self.query_peak[piece], chosen + (self.low - ends + self.counts)[piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class PeakWindows:
         own = slice(self.start[first], self.start[stop])
         low, high = self.low[own], self.high[own]
         pieces = [slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-        return Met(pieces, high - low, self.query_peak[own], self.position[own])
+        return Met(pieces, low, high - low, self.query_peak[own], self.position[own])
 
     def n_met(self) -> list[int]:
         """Return how many library peaks the peaks of each query meet."""

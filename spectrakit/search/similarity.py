@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from spectrakit.preprocess.peaks import IntArray
 from spectrakit.search.matching import PeakMatches, match_peaks, one_to_one, pair_chunks
 from spectrakit.search.prepared import GRID, PreparedSpectra, on_grid
+from spectrakit.search.void_matches import are_void
 from spectrakit.spectrum import FloatArray, Tolerance
 
 
@@ -133,16 +134,24 @@ def _both(
     ``hybrid`` prefers the fragment match (as flash hybrid search does), ``modified-cosine``
     the larger product.
     """
+    if method is Similarity.HYBRID:
+        void = are_void(
+            shifted.pair,
+            shifted.query_peak,
+            shifted.library_peak,
+            direct.pair,
+            direct.query_peak,
+            direct.library_peak,
+        )
+        shifted = shifted.where(~void)
     either = PeakMatches(
         np.concatenate([direct.pair, shifted.pair]),
         np.concatenate([direct.query_peak, shifted.query_peak]),
         np.concatenate([direct.library_peak, shifted.library_peak]),
     )
-    priority = terms(queries, library, method, either)
     if method is Similarity.HYBRID:
-        priority[: len(direct.pair)] += 2.0  # a term is at most 1
-    taken = one_to_one(either, priority)
-    return either.where(taken)
+        return either
+    return either.where(one_to_one(either, terms(queries, library, method, either)))
 
 
 def terms(

@@ -6,19 +6,21 @@ of their rows. Scores are summed in float32 and err by about 1e-6; ``score_pairs
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import IntArray
+from spectrakit.search.best_rows import group_number, lower_limits
 from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.peak_windows import Met, PeakWindows, fragment_windows, loss_windows
-from spectrakit.search.precursor_search import Blocked
+from spectrakit.search.precursor_search import Blocked, adducts_agree
 from spectrakit.search.prepared import Queries
 from spectrakit.search.similarity import COSINES, LEAST_LOSS, Similarity, norms, peak_terms
-from spectrakit.search.used_peaks import Matches, UsedPeaks
+from spectrakit.search.void_matches import are_void
 from spectrakit.spectrum import FloatArray, Tolerance
 
 Singles = NDArray[np.float32]
@@ -45,19 +47,52 @@ class Indexed(Blocked, Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Part:
+    """What the peaks of some queries meet in one index: (n,) place in the scores, and term.
+
+    ``inside`` (n,) are positions among all that lies in the windows ``met``; None: all.
+    """
+
+    index: PeakIndex
+    met: Met
+    place: IntArray
+    term: Singles
+    inside: IntArray | None
+
+    def peaks(self, chosen: IntArray) -> tuple[IntArray, IntArray]:
+        """Return query peaks and library peaks of some meetings."""
+        query_peak, place = self.met.peaks(chosen if self.inside is None else self.inside[chosen])
+        return query_peak, self.index.peak[place].astype(np.int64)
+
+
 class WholeLibrary:
     """The library rows' scores for the queries of a batch, a few queries at a time.
 
     For modified cosine the scores are upper bounds: a peak may count twice, as fragment and as
-    shifted. Otherwise they are the similarities themselves.
+    shifted. So they are for rows of a hybrid search that cannot be among the ``top`` best.
+    Otherwise they are the similarities themselves.
     """
 
     def __init__(
-        self, index: Indexed, queries: Queries, method: Similarity, tolerance: Tolerance
+        self,
+        index: Indexed,
+        queries: Queries,
+        query_adduct: IntArray,
+        *,
+        method: Similarity,
+        tolerance: Tolerance,
+        top: int,
+        min_matched_peaks: int,
     ) -> None:
         self._index, self._method, self._tolerance = index, method, tolerance
         self._queries = strong = queries.spectra.strong
+        self._adduct: list[int] = query_adduct.tolist()
+        self._agreeing: dict[int, NDArray[np.bool_]] = {}
+        self._top, self._min_matched_peaks = top, min_matched_peaks
         self._n_rows = len(index.spectra)
+        self.n_groups = group_number(self._n_rows, top)
+        self._width = max(-(-self._n_rows // self.n_groups), 1) * self.n_groups
         self._own = strong.weighted
         self._looked_up: list[tuple[PeakIndex, PeakWindows]] = []
         if method is not Similarity.NEUTRAL_LOSS:
@@ -75,19 +110,17 @@ class WholeLibrary:
             self._looked_up.append((index.losses, windows))
         if method in COSINES:
             self._own, self._own_norm = strong.intensity, norms(strong, method)
-        if method is Similarity.HYBRID:
-            self._used = UsedPeaks(len(index.spectra.mz), self._n_rows)
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         """Cut the queries into ranges [first, stop) whose sums stay in the cache."""
         n = len(self._queries)
-        most = max(1, CHUNK_SCORES // max(self._n_rows, 1))
-        if n == 1 or most == 1 or self._method is Similarity.HYBRID:
+        most = max(1, CHUNK_SCORES // max(self._width, 1))
+        if n == 1 or most == 1:
             yield from ((number, number + 1) for number in range(n))
             return
-        n_met = [sum(counts) for counts in zip(*(w.n_met() for _, w in self._looked_up))]
+        n_met = [w.n_met() for _, w in self._looked_up]
         first, met = 0, 0
-        for number, more in enumerate(n_met):
+        for number, more in enumerate(map(sum, zip(*n_met, strict=True))):
             if number > first and (met + more > CHUNK_PEAKS or number - first >= most):
                 yield first, number
                 first, met = number, 0
@@ -95,55 +128,81 @@ class WholeLibrary:
         if first < n:
             yield first, n
 
-    def scores(self, first: int, stop: int, width: int, min_matched_peaks: int = 0) -> Singles:
-        """(stop - first, width) float32 scores of these queries; ``width`` is n_rows or more.
+    def scores(self, first: int, stop: int) -> Singles:
+        """(stop - first, width) float32 scores of these queries with all rows.
 
-        0 where fewer peaks match than wanted.
+        0 where fewer peaks match than wanted, where the adducts disagree, and for the columns
+        beyond the last row that make ``n_groups`` divide the width.
         """
-        size = (stop - first) * width
-        score = np.zeros(size, np.float32)
-        matched = np.zeros(size if min_matched_peaks > 1 else 0)
-        direct: tuple[Matches, IntArray] | None = None  # fragment matches, and those outside
+        shape = (stop - first, self._width)
+        score = np.zeros(shape, np.float32)
+        matched = np.zeros(shape if self._min_matched_peaks > 1 else (0, 0), np.int64)
+        parts: list[_Part] = []
+        limit = np.empty(0)
         for index, windows in self._looked_up:
-            met = windows.of(first, stop)
-            row = met.joined(index.row, np.intp)
-            own = met.spread(self._own[met.query_peak])
-            term = peak_terms(self._method, own, self._theirs(index, met))
-            void = self._outside(index, met)
-            if self._method is Similarity.HYBRID:
-                matches = Matches(index, met, row)
-                if direct is None:
-                    direct = (matches, void)
-                else:
-                    void = np.concatenate([void, self._used.void(*direct, matches, score)])
-            if len(void):
-                term[void] = 0.0
-            if stop - first > 1:
-                row += met.spread((self._queries.owner[met.query_peak] - first) * width)
-            np.add.at(score, row, term)
-            if len(matched):
-                counts = np.ones(len(row))
-                counts[void] = 0.0
-                matched += np.bincount(row, counts, minlength=size)
-        if len(matched):
-            score[matched < min_matched_peaks] = 0.0
-        score = score.reshape(stop - first, width)
+            part = self._meet(index, windows, first, stop)
+            if parts and self._method is Similarity.HYBRID:
+                by_fragments = self._allowed(score.copy(), matched, first)
+                limit = lower_limits(by_fragments, self._top, self.n_groups)
+            np.add.at(score.ravel(), part.place, part.term)
+            if matched.size:
+                matched += np.bincount(part.place, minlength=score.size).reshape(shape)
+            parts.append(part)
+        if self._method is Similarity.HYBRID:
+            self._take_back(score, matched, limit, *parts)
         if self._method in COSINES:
             norm = self._own_norm[first:stop, None] * self._index.norm(self._method)
             known = score[:, : self._n_rows]
             np.divide(known, norm, out=known, where=norm > 0, casting="same_kind")
-        return score
+        return self._allowed(score, matched, first)
 
-    def _theirs(self, index: PeakIndex, met: Met) -> Singles:
-        """(n,) float32 intensities of the library peaks met."""
+    def _meet(self, index: PeakIndex, windows: PeakWindows, first: int, stop: int) -> _Part:
+        """Return the terms of all library peaks that match a peak of these queries."""
+        met = windows.of(first, stop)
+        place = met.joined(index.row, np.intp)
+        if stop - first > 1:
+            place += met.spread((self._queries.owner[met.query_peak] - first) * self._width)
         if self._method in COSINES:
-            return self._index.spectra.intensity[met.joined(index.peak, np.intp)]
-        return met.joined(index.weighted, np.float32)
-
-    def _outside(self, index: PeakIndex, met: Met) -> IntArray:
-        """Return which of the library peaks met are beyond a tolerance in ppm."""
+            theirs = self._index.spectra.intensity[met.joined(index.peak, np.intp)]
+        else:
+            theirs = met.joined(index.weighted, np.float32)
+        term = peak_terms(self._method, met.spread(self._own[met.query_peak]), theirs)
         if self._tolerance.unit == "Da":
-            return np.empty(0, np.int64)
+            return _Part(index, met, place, term, None)
         mz = self._index.spectra.mz[met.joined(index.peak, np.intp)]
         apart = met.joined(index.position, np.int64) - met.spread(met.position)
-        return (np.abs(apart) > grid_width(mz, self._tolerance)).nonzero()[0]
+        inside = (np.abs(apart) <= grid_width(mz, self._tolerance)).nonzero()[0]
+        return _Part(index, met, place[inside], term[inside], inside)
+
+    def _take_back(
+        self,
+        score: Singles,
+        matched: IntArray,
+        limit: FloatArray,
+        direct: _Part,
+        shifted: _Part,
+    ) -> None:
+        """Take the terms of void loss matches back, in rows whose score reaches the limit."""
+        may_win = (score >= limit[:, None]).ravel()
+        later, earlier = (may_win[part.place].nonzero()[0] for part in (shifted, direct))
+        void = are_void(
+            shifted.place[later],
+            *shifted.peaks(later),
+            direct.place[earlier],
+            *direct.peaks(earlier),
+        )
+        gone = later[void]
+        np.subtract.at(score.ravel(), shifted.place[gone], shifted.term[gone])
+        if matched.size:
+            np.subtract.at(matched.ravel(), shifted.place[gone], 1)
+
+    def _allowed(self, score: Singles, matched: IntArray, first: int) -> Singles:
+        """Return the scores, changed in place: 0 for rows that the query may not find."""
+        if matched.size:
+            score[matched < self._min_matched_peaks] = 0.0
+        for of_query, code in zip(score, self._adduct[first : first + len(score)], strict=True):
+            if code != -1:
+                if code not in self._agreeing:
+                    self._agreeing[code] = adducts_agree(code, self._index.adduct)
+                of_query[: self._n_rows] *= self._agreeing[code]
+        return score
