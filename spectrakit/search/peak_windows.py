@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spectrakit.preprocess.peaks import IntArray
 from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
-from spectrakit.search.precursor_search import BLOCK_POLARITY, block_meets
+from spectrakit.search.precursor_search import BLOCK_POLARITY, block_meets, meets_all
 from spectrakit.search.prepared import GRID, MAX_MZ, PreparedSpectra
 from spectrakit.spectrum import Tolerance
 
@@ -104,13 +104,14 @@ def find_windows(
     wanted = np.concatenate([position - width, position + (width + 1)])
     if wanted.dtype != np.int32:  # else the index would be converted
         wanted = np.clip(wanted, _INT32.min, _INT32.max).astype(np.int32)
-    found = np.empty((2, n, n_blocks), np.int64)
+    found = np.empty((2, n, n_blocks), np.int64)  # ends, peaks, blocks
     for column, block in enumerate(filled):
         held = np.asarray(index.position)[start[block] : start[block + 1]]
-        found[:, :, column] = held.searchsorted(wanted).reshape(2, n) + start[block]
-        meets = block_meets(block, polarity)
-        if not meets.all():
-            apart = np.repeat(~meets, queries.counts)
+        found[:, :, column] = held.searchsorted(wanted).reshape(2, n)
+        if start[block]:
+            found[:, :, column] += start[block]
+        if not meets_all(block, polarity):
+            apart = np.repeat(~block_meets(block, polarity), queries.counts)
             found[1, apart, column] = found[0, apart, column]
     if usable is not None and not usable.all():
         found[1, ~usable] = found[0, ~usable]
@@ -118,7 +119,8 @@ def find_windows(
     if n_blocks != 1:
         peak, position = np.repeat(peak, n_blocks), np.repeat(position, n_blocks)
     low, high = found.reshape(2, -1)
-    return PeakWindows((queries.indptr * n_blocks).tolist(), peak, position, low, high)
+    first_window = queries.indptr if n_blocks == 1 else queries.indptr * n_blocks
+    return PeakWindows(first_window.tolist(), peak, position, low, high)
 
 
 def fragment_windows(

@@ -35,6 +35,12 @@ class Blocked(Protocol):
         ...
 
 
+def meets_all(block: int, polarity: NDArray[np.int8]) -> bool:
+    """Whether queries of every ``polarity`` may match rows of ``block``."""
+    own = BLOCK_POLARITY[block]
+    return own == 0 or all(other in (0, own) for other in polarity.tolist())
+
+
 def block_meets(block: int, polarity: NDArray[np.int8]) -> NDArray[np.bool_]:
     """(n,) bool: queries of ``polarity`` that rows of ``block`` may match; 0 matches any."""
     own = BLOCK_POLARITY[block]
@@ -53,25 +59,30 @@ def precursor_pairs(
     """
     wanted = queries.spectra.precursor_mz
     width = tolerance.half_width(wanted)
+    known = np.isfinite(wanted)
+    lowest, highest = wanted - width, wanted + width
     pair_query: list[IntArray] = []
     pair_row: list[IntArray] = []
     for block in range(len(BLOCK_POLARITY)):
         first, stop = int(index.block_start[block]), int(index.block_start[block + 1])
         if first == stop:
             continue
-        here = np.flatnonzero(block_meets(block, queries.polarity) & np.isfinite(wanted))
-        precursors = index.spectra.precursor_mz[first:stop]  # NaN sort last
-        low = np.searchsorted(precursors, wanted[here] - width[here], side="left")
-        high = np.searchsorted(precursors, wanted[here] + width[here], side="right")
-        pair_query.append(np.repeat(here, high - low))
-        pair_row.append(expand_ranges(low, high - low) + first)
+        meets = known if meets_all(block, queries.polarity) else (
+            known & block_meets(block, queries.polarity)
+        )
+        here = meets.nonzero()[0]
+        precursors = np.asarray(index.spectra.precursor_mz)[first:stop]  # NaN sort last
+        low = precursors.searchsorted(lowest[here], side="left")
+        counts = precursors.searchsorted(highest[here], side="right") - low
+        pair_query.append(here.repeat(counts))
+        pair_row.append(expand_ranges(low + first, counts))
     if not pair_query:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if len(pair_query) == 1:
+        return pair_query[0], pair_row[0]
     query, row = np.concatenate(pair_query), np.concatenate(pair_row)
-    if len(pair_query) > 1:
-        order = np.argsort(query, kind="stable")
-        query, row = query[order], row[order]
-    return query, row
+    order = np.argsort(query, kind="stable")
+    return query[order], row[order]
 
 
 def adducts_agree(query_code: IntArray, row_code: IntArray) -> NDArray[np.bool_]:

@@ -30,6 +30,7 @@ from spectrakit.spectrum import FloatArray, Spectrum, Tolerance
 
 GRID = 1e-5  # Da
 HELD_INTENSITY = 0.001  # of the base peak
+_BEYOND = (1 << 63) - 1
 MAX_MZ = 21474.0  # the largest m/z that int32 holds on the grid
 DEFAULT_TOLERANCE = Tolerance(0.02, "Da")
 
@@ -86,7 +87,7 @@ class PreparedSpectra:
     def key(self) -> NDArray[np.int64]:
         """(n_peaks + 1,) int64, spectrum number and m/z in one ascending number; a last one."""
         key = np.empty(len(self.mz) + 1, dtype=np.int64)
-        key[-1] = np.iinfo(np.int64).max
+        key[-1] = _BEYOND
         if len(self) == 1:
             key[:-1] = self.mz
         else:

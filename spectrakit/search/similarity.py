@@ -44,6 +44,7 @@ class Similarity(StrEnum):
 
 # FlashEntropySearch removes peaks above precursor m/z - 1.6 Da altogether
 LEAST_LOSS = round(1.6 / GRID)  # in grid units
+_FEW_PAIRS = 256  # need no chunks
 COSINES = (Similarity.COSINE, Similarity.SQRT_COSINE, Similarity.MODIFIED_COSINE)
 
 
@@ -70,13 +71,13 @@ def score_pairs(
     without a precursor that the method needs scores 0.
     """
     queries = queries.strong
+    if len(pair_row) <= _FEW_PAIRS:
+        return _score_chunk(queries, library, pair_query, pair_row, method, tolerance)
     counts = library.indptr[pair_row + 1] - library.indptr[pair_row]
     parts = [
         _score_chunk(queries, library, pair_query[part], pair_row[part], method, tolerance)
         for part in pair_chunks(counts)
     ]
-    if len(parts) == 1:
-        return parts[0]
     return PairScores(
         np.concatenate([np.empty(0), *[part.score for part in parts]]),
         np.concatenate([np.empty(0, np.int32), *[part.matched_peaks for part in parts]]),
@@ -151,18 +152,19 @@ def _both(
     )
     if method is Similarity.HYBRID:
         return either
-    return either.where(one_to_one(either, terms(queries, library, method, either)))
+    priority = terms(queries, library, method, either).astype(np.float64)
+    return either.where(one_to_one(either, priority))
 
 
 def terms(
     queries: PreparedSpectra, library: PreparedSpectra, method: Similarity, matches: PeakMatches
-) -> FloatArray:
-    """Return what each matched peak pair adds, (n_matches,) float64, before normalisation."""
+) -> NDArray[np.float32]:
+    """Return what each matched peak pair adds, (n_matches,) float32, before normalisation."""
     if method in COSINES:
         a, b = queries.intensity[matches.query_peak], library.intensity[matches.library_peak]
     else:
         a, b = queries.weighted[matches.query_peak], library.weighted[matches.library_peak]
-    return peak_terms(method, a, b).astype(np.float64)
+    return peak_terms(method, a, b)
 
 
 def peak_terms(
@@ -196,13 +198,15 @@ def _sum(
     matches: PeakMatches,
 ) -> PairScores:
     n = len(pair_query)
-    score = np.bincount(matches.pair, terms(queries, library, method, matches), minlength=n)
+    score: NDArray[np.float64] = np.bincount(
+        matches.pair, terms(queries, library, method, matches), minlength=n
+    )
     matched = np.bincount(matches.pair, minlength=n)
     if method in COSINES:
         norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
-    limited = np.minimum(np.maximum(score, 0.0), 1.0)
-    return PairScores(limited.astype(np.float64, copy=False), matched.astype(np.int32))
+    score = np.minimum(np.maximum(score, 0.0), 1.0)
+    return PairScores(score, matched.astype(np.int32))
 
 
 def _norms(spectra: PreparedSpectra, rows: IntArray, method: Similarity) -> FloatArray:
