@@ -25,6 +25,8 @@ Record = Mapping[str, Any]
 
 def cell(value: object) -> str:
     """Return one TSV cell: unquoted, missing values empty, control characters as a space."""
+    if isinstance(value, str) and value.isprintable():
+        return value  # neither control characters nor what UTF-8 cannot hold
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -7,9 +7,9 @@ so that a search opens nothing but memory-mapped arrays.
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +29,7 @@ MOLECULE_TEXTS = ("name", "inchikey", "smiles", "formula")
 _INCHIKEY = re.compile(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?")
 NOMINAL_STEP = round(1 / GRID)  # grid cells between whole m/z
 _CHUNK = 4096  # spectra cleaned at once
+_MOLECULES_KEPT = 1 << 14  # whose texts are held: about 10 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +66,21 @@ class SpectralLibrary:
     def identity(self, index_row: int) -> dict[str, str]:
         """Return the texts of the spectrum in one index row."""
         row = int(self.index.store_row[index_row])
-        molecule = int(self.molecule[row])
-        found = {name: self.texts[name][molecule] if molecule >= 0 else "" for name in self.texts}
+        found = dict(self._texts_of(int(self.molecule[row])))
         adduct = int(self.index.adduct[index_row])
         found["adduct"] = self.index.adducts[adduct] if adduct >= 0 else ""
         found["source_id"] = self.native_id[row]
         return found
+
+    @cached_property
+    def _texts_of(self) -> Callable[[int], dict[str, str]]:
+        """The texts of a molecule; the last many are kept, since open search meets them often."""
+
+        def read(molecule: int) -> dict[str, str]:
+            known = molecule >= 0
+            return {name: self.texts[name][molecule] if known else "" for name in self.texts}
+
+        return lru_cache(_MOLECULES_KEPT)(read)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, for ``StoreWriter.add_index``."""

@@ -148,6 +148,7 @@ def _compounds(
     if embedded is not None:
         near = best_cosines(embedded, index, matches, ranked.query, ranked.compound)
     method = str(settings.effective_method())
+    n_peaks = asked.queries.spectra.counts.tolist()
     found: list[tuple[Evidence, int]] = []
     for number, at in enumerate(ranked.match.tolist()):
         question = int(part[ranked.query[number]])
@@ -180,7 +181,7 @@ def _compounds(
             strength=float(ranked.evidence[number]),
             is_library=True,
             mode=str(settings.mode),
-            n_peaks=int(asked.queries.spectra.counts[question]),
+            n_peaks=n_peaks[question],
         )
         found.append((evidence, asked.owner[question]))
     return found
