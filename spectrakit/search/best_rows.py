@@ -38,9 +38,7 @@ def _limits(highest: NDArray[np.float32], top: int) -> FloatArray:
     return np.maximum(last - SLACK, TINY)
 
 
-def best_rows(
-    score: NDArray[np.float32], top: int, n_groups: int
-) -> tuple[IntArray, IntArray]:
+def best_rows(score: NDArray[np.float32], top: int, n_groups: int) -> tuple[IntArray, IntArray]:
     """Return (query, row) of the ``top`` highest positive scores, ties and rounding included.
 
     Arguments as of ``lower_limits``. Only groups that reach the limit are looked into. A few

@@ -67,8 +67,10 @@ def precursor_pairs(
         first, stop = int(index.block_start[block]), int(index.block_start[block + 1])
         if first == stop:
             continue
-        meets = known if meets_all(block, queries.polarity) else (
-            known & block_meets(block, queries.polarity)
+        meets = (
+            known
+            if meets_all(block, queries.polarity)
+            else (known & block_meets(block, queries.polarity))
         )
         here = meets.nonzero()[0]
         precursors = np.asarray(index.spectra.precursor_mz)[first:stop]  # NaN sort last

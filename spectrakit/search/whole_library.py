@@ -108,6 +108,10 @@ class WholeLibrary:
                 least=LEAST_LOSS if method is Similarity.HYBRID else None,
             )
             self._looked_up.append((index.losses, windows))
+        # losses leave these out by themselves, fragments do not
+        self._no_precursor = np.empty(0, np.int64)
+        if method.needs_precursor:
+            self._no_precursor = (~np.isfinite(index.spectra.precursor_mz)).nonzero()[0]
         if method in COSINES:
             self._own, self._own_norm = strong.intensity, norms(strong, method)
 
@@ -200,6 +204,11 @@ class WholeLibrary:
         """Return the scores, changed in place: 0 for rows that the query may not find."""
         if matched.size:
             score[matched < self._min_matched_peaks] = 0.0
+        if self._method.needs_precursor:
+            score[:, self._no_precursor] = 0.0
+            lacking = ~np.isfinite(self._queries.precursor_mz[first : first + len(score)])
+            if lacking.any():
+                score[lacking] = 0.0
         for of_query, code in zip(score, self._adduct[first : first + len(score)], strict=True):
             if code != -1:
                 if code not in self._agreeing:

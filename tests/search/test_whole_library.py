@@ -55,7 +55,7 @@ def by_loops(a, b, i, j, method, tolerance):
     precursors = [a.precursor_mz[i], b.precursor_mz[j]]
     if method in (Similarity.NEUTRAL_LOSS, Similarity.HYBRID) and np.isnan(precursors).any():
         return 0.0, 0
-    asked, held = ([round(p * 1e5) if p == p else 0 for p in precursors])
+    asked, held = [round(p * 1e5) if p == p else 0 for p in precursors]
 
     def width(mz):
         if tolerance.unit == "Da":
@@ -104,15 +104,16 @@ def built(spectra, tolerance):
     st.sampled_from(TOLERANCES),
     st.sampled_from(MODES),
     st.sampled_from([1, 2]),
+    st.sampled_from([1, 2, 8]),
 )
-def test_all_scores_equal_those_of_loops(library, asked, tolerance, mode, min_matched_peaks):
+def test_all_scores_equal_those_of_loops(library, asked, tolerance, mode, min_matched_peaks, top):
     index, held = built(library, tolerance)
     queries = prepare_queries(asked, tolerance=tolerance)
     search = SearchSettings(
         mode=mode[0],
         method=mode[1],
         fragment_tolerance=tolerance,
-        top=len(library),
+        top=top,
         min_matched_peaks=min_matched_peaks,
     )
     found = index.search(queries, search)
@@ -131,13 +132,18 @@ def test_all_scores_equal_those_of_loops(library, asked, tolerance, mode, min_ma
     )
     method = search.effective_method()
     for q, one in enumerate(asked):
+        best = []
         for r, other in enumerate(library):
             expected, matched = by_loops(queries.spectra, held, q, r, method, tolerance)
             if one.polarity * other.polarity == -1 or matched < min_matched_peaks:
                 assert (q, r) not in scores
                 continue
-            assert scores[q, r] == pytest.approx(expected, abs=1e-6)
-            assert counts[q, r] == matched
+            best.append(expected)
+            if (q, r) in scores:
+                assert scores[q, r] == pytest.approx(expected, abs=1e-6)
+                assert counts[q, r] == matched
+        of_query = [score for (number, _), score in scores.items() if number == q]
+        assert of_query == pytest.approx(sorted(best, reverse=True)[:top], abs=1e-6)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -183,3 +189,15 @@ def test_best_rows_looks_into_groups_only_where_it_must():
         mine = set(row[query == number].tolist())
         assert set(np.argsort(-score[number])[:10].tolist()) <= mine
         assert len(mine) < 20
+
+
+@pytest.mark.parametrize("method", [Similarity.ENTROPY, Similarity.COSINE])
+def test_rows_without_a_precursor_take_no_place_among_the_analogues(method):
+    """They score 0, though all their fragments match."""
+    mz = [100.0, 150.0, 200.0]
+    library = [spectrum(mz, [1.0, 2.0, 3.0], math.nan, 1), spectrum(mz[:2], [1.0, 2.0], 314.0, 1)]
+    index, _ = built(library, Tolerance(0.02, "Da"))
+    queries = prepare_queries([spectrum(mz, [1.0, 2.0, 3.0], 300.0, 1)])
+    search = SearchSettings(mode=SearchMode.ANALOGUE, method=method, top=1)
+    found = index.search(queries, search)
+    assert index.store_row[found.row].tolist() == [1]
