@@ -198,15 +198,13 @@ def _sum(
     matches: PeakMatches,
 ) -> PairScores:
     n = len(pair_query)
-    score: NDArray[np.float64] = np.bincount(
-        matches.pair, terms(queries, library, method, matches), minlength=n
-    )
+    score = np.bincount(matches.pair, terms(queries, library, method, matches), minlength=n)
     matched = np.bincount(matches.pair, minlength=n)
     if method in COSINES:
         norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
     score = np.minimum(np.maximum(score, 0.0), 1.0)
-    return PairScores(score, matched.astype(np.int32))
+    return PairScores(score.astype(np.float64, copy=False), matched.astype(np.int32))
 
 
 def _norms(spectra: PreparedSpectra, rows: IntArray, method: Similarity) -> FloatArray:

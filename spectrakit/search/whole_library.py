@@ -212,6 +212,6 @@ class WholeLibrary:
         for of_query, code in zip(score, self._adduct[first : first + len(score)], strict=True):
             if code != -1:
                 if code not in self._agreeing:
-                    self._agreeing[code] = adducts_agree(code, self._index.adduct)
+                    self._agreeing[code] = adducts_agree(np.array(code), self._index.adduct)
                 of_query[: self._n_rows] *= self._agreeing[code]
         return score

@@ -34,6 +34,7 @@ from spectrakit.spectrum import Tolerance
 FRAGMENT = Tolerance(0.019937, "Da")
 MERGED = Tolerance(0.025, "Da")  # half of 0.05 Da, at which FlashEntropySearch merges
 PRECURSOR = Tolerance(0.009973, "Da")
+COMPARED = 100  # queries whose scores with the whole library are compared
 REMOVED = 1.6  # Da below the precursor, FlashEntropySearch's default
 CASES = {  # name of the search in FlashEntropySearch
     SearchMode.PRECURSOR: "identity_search",
@@ -119,23 +120,14 @@ def agreement(index, queries, settings, flash_scores, flash_row):
     )
     n, apart, largest, positive, edge = 0, 0, 0.0, 0, 0
     row_of = np.argsort(index.store_row)[flash_row]
-    for number, theirs in enumerate(flash_scores):
+    for number, theirs in enumerate(flash_scores[:COMPARED]):
         found = index.search(queries.take(np.array([number])), everything)
         ours = np.zeros(len(index))
         ours[index.store_row[found.row]] = found.score
         difference = np.abs(ours[flash_row] - theirs)
-        edge += (
-            sum(
-                on_the_edge(index, queries, number, row)
-                for row in row_of[difference > 1e-5].tolist()
-            )
-            if settings.mode is not SearchMode.PRECURSOR
-            else 0
+        edge += sum(
+            on_the_edge(index, queries, number, row) for row in row_of[difference > 1e-5].tolist()
         )
-        if settings.mode is SearchMode.PRECURSOR:  # beyond the window theirs are not searched
-            place = np.empty(len(index), np.int64)
-            place[flash_row] = np.arange(len(flash_row))
-            difference = difference[place[index.store_row[found.row]]]
         n += len(difference)
         positive += int((theirs > 0).sum())
         apart += int((difference > 1e-5).sum())
