@@ -8,8 +8,9 @@ where it should, the record is described alone.
 """
 
 import re
-from collections.abc import Callable
-from operator import attrgetter, itemgetter
+from collections.abc import Callable, Iterator, Sequence
+from math import nan
+from operator import attrgetter
 from typing import NamedTuple
 
 from spectrakit.io.fields import ABSENT, canonical
@@ -18,7 +19,7 @@ from spectrakit.spectrum import Molecule, Spectrum
 
 _MOST_MODELS = 4096
 _CHECKED = 8  # models of a shape that are compared with the record itself
-_TRIED = 256  # records after which a shape must have shown that its lines repeat
+_TRIED = 64  # of so many records, half must have lines that others have
 _NAMES = ("native_id", "name", "molecule name")
 _STRUCTURE = ("inchikey", "smiles", "inchi", "formula")
 _MASSES = ("precursor_mz", "exact_mass")
@@ -95,62 +96,73 @@ class Shape:
         self._own = own
         self._describe = describe
         nothing = len(keys)  # one place past the values
-        self._own_of = itemgetter(*(own.get(name, nothing) for name in _OWN))
-        repeated = [i for i in range(len(keys)) if i not in own.values()]
-        self._repeated_of = itemgetter(*repeated, nothing, nothing)
+        self._own_places = [own.get(name, nothing) for name in _OWN]
+        self._repeated = [i for i in range(len(keys) + 1) if i not in own.values()]
         self._models: dict[tuple[str, ...], Spectrum | None] = {}
-        self._n = self._n_models = 0
 
-    def read(self, values: list[str]) -> Described | None:
-        """Return what the values of a record say; None where lines hardly repeat.
+    def read(self, rows: Sequence[tuple[str, ...]]) -> list[Described | None]:
+        """Return what records say; None for all where lines hardly repeat.
 
         Args:
-            values: of the header lines in their order.
+            rows: for each record the values of its header lines in their order.
         """
-        values.append("")
-        repeated = self._repeated_of(values)
-        self._n += 1
-        if repeated not in self._models:
-            self._n_models += 1
-            if self._n > _TRIED and self._n_models > self._n // 2:
-                return None
-            if len(self._models) >= _MOST_MODELS:
-                self._models.clear()
-            self._models[repeated] = self._model(values)
-        model = self._models[repeated]
-        own = self._own_of(values)
-        if model is None or not _NOT_GIVEN.isdisjoint(own[3:7]):
-            return self._alone(values)
-        described = self._with_own(model, own)
-        return described if not described.precursor_mz <= 0 else self._alone(values)
+        n = len(rows)
+        columns = [*zip(*rows, strict=True), ("",) * n]
+        repeated = list(zip(*(columns[i] for i in self._repeated), strict=True))
+        if n > _TRIED and len(set(repeated)) > n // 2:
+            return [None] * n
+        if len(self._models) > _MOST_MODELS:
+            self._models.clear()
+        for key, row in zip(repeated, rows, strict=True):
+            if key not in self._models:
+                self._models[key] = self._model(row)
+        models = [self._models[key] for key in repeated]
+        own = [columns[i] for i in self._own_places]
+        said: list[Described | None] = list(self._with_own(models, own))
+        for i, (model, its) in enumerate(zip(models, said, strict=True)):
+            if model is None or (its and its.precursor_mz <= 0):
+                said[i] = self._alone(rows[i])
+        for column in own[3:7]:
+            if not _NOT_GIVEN.isdisjoint(column):
+                for i in (i for i, value in enumerate(column) if value in _NOT_GIVEN):
+                    said[i] = self._alone(rows[i])
+        return said
 
-    def _alone(self, values: list[str]) -> Described:
-        return Described.alone(self._describe(self._header(values), -1))
+    def _alone(self, values: tuple[str, ...]) -> Described:
+        lines = [f"{key}: {value}" for key, value in zip(self._keys, values, strict=True)]
+        return Described.alone(self._describe("\n".join(lines), -1))
 
-    def _header(self, values: list[str]) -> str:
-        return "\n".join([f"{k}: {v}" for k, v in zip(self._keys, values, strict=False)])
+    def _with_own(
+        self, models: Sequence[Spectrum | None], own: Sequence[Sequence[str]]
+    ) -> Iterator[Described]:
+        native_ids, names, *identity, precursors, masses = own
+        exact = [float(mass) if mass else None for mass in masses]
+        molecules = map(molecule_of, *identity, exact)
+        if "precursor_mz" in self._own:
+            mz = map(float, precursors)
+        else:
+            mz = (nan if model is None else model.precursor_mz for model in models)
+        return map(Described, models, native_ids, names, molecules, mz)  # type: ignore[arg-type]  # those without a model are replaced
 
-    def _with_own(self, model: Spectrum, own: tuple[str, ...]) -> Described:
-        native_id, name, *identity, precursor, mass = own
-        molecule = molecule_of(*identity, float(mass) if mass else None)
-        mz = float(precursor) if precursor else model.precursor_mz
-        return Described(model, native_id, name, molecule, mz)
-
-    def _model(self, values: list[str]) -> Spectrum | None:
+    def _model(self, values: tuple[str, ...]) -> Spectrum | None:
         """Return the model of records with these repeated values, or None if there can be none."""
         stand_ins = list(values)
         for name, place in self._own.items():
             stand_ins[place] = "1.5" if name in _MASSES else f"own-{place}"
-        model = self._describe(self._header(stand_ins), -1)
-        expected = self._with_own(model, self._own_of(stand_ins))
-        if not expected.same(Described.alone(model)) or "own-" in repr(model.extra):
+        described = self._alone(tuple(stand_ins))
+        model = described.model
+        if not self._one(model, stand_ins).same(described) or "own-" in repr(model.extra):
             return None
-        own = self._own_of(values)
-        if self._n_models <= _CHECKED and _NOT_GIVEN.isdisjoint(own[3:7]):
-            described = self._with_own(model, own)
-            if described.precursor_mz > 0 and not described.same(self._alone(values)):
+        if len(self._models) < _CHECKED:
+            its, alone = self._one(model, values), self._alone(values)
+            is_plain = its.precursor_mz > 0 and _NOT_GIVEN.isdisjoint(values)
+            if is_plain and not its.same(alone):
                 return None
         return model
+
+    def _one(self, model: Spectrum, values: Sequence[str]) -> Described:
+        row = (*values, "")
+        return next(self._with_own([model], [[row[i]] for i in self._own_places]))
 
 
 def shape_of(

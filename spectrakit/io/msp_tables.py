@@ -21,6 +21,7 @@ from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 
 SHORTEST_RUN = 16  # records; a table of fewer costs more than they do one by one
 _MOST_SHAPES = 64
+_AT_ONCE = 128
 _NUMBER = r"\d{1,16}(?:\.\d{0,16})?"
 _PLAIN_PEAKS = re.compile(rf"(?:{_NUMBER}[ \t]{_NUMBER}(?:\n(?!\Z)|\Z))*")
 _OF_MODEL = {name: attrgetter(name) for name in MODEL_FIELDS}
@@ -64,7 +65,9 @@ class TableReader:
 
     def runs(self, batch: Sequence[bytes], start: int, spelling: bytes) -> Iterator[Run]:
         """Yield the runs at or after ``start``; ``spelling`` ends the header of a record."""
-        records = [self._record(paragraph, spelling) for paragraph in batch[start:]]
+        records: list[_Record | None] = []
+        for at in range(start, len(batch), _AT_ONCE):  # few enough for the processor's cache
+            records += self._records(batch[at : at + _AT_ONCE], spelling)
         peaks = _peaks(records)
         if peaks is None:  # not all are plain: find out which
             records = [r if r and _PLAIN_PEAKS.fullmatch(r.body) else None for r in records]
@@ -81,23 +84,28 @@ class TableReader:
                 table = SpectrumTable(fields, counts, mz[points], intensity[points])
                 yield Run(start + first, start + stop, table)
 
-    def _record(self, paragraph: bytes, spelling: bytes) -> _Record | None:
-        try:
-            text = paragraph.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
+    def _records(self, batch: Sequence[bytes], spelling: bytes) -> list[_Record | None]:
+        """Return every paragraph as a record, None for those that have to be read alone."""
+        found: dict[Shape, list[tuple[int, re.Match[str]]]] = {}
         shape = self._shape
-        match = shape.pattern.match(text) if shape is not None else None
-        if shape is None or match is None:
-            shape = self._shape = self._shape_of(text, spelling.decode("latin-1"))
+        for i, paragraph in enumerate(batch):
+            text = _text(paragraph)
             match = shape.pattern.match(text) if shape is not None else None
-            if shape is None or match is None:
-                return None
-        *values, declared = match.groups()
-        said = shape.read(values)
-        if said is None:
-            return None
-        return _Record(said, int(declared), text[match.end() :].rstrip())
+            if match is None:
+                shape = self._shape_of(text, spelling.decode("latin-1"))
+                match = shape.pattern.match(text) if shape is not None else None
+            if shape is not None and match is not None:
+                found.setdefault(shape, []).append((i, match))
+        self._shape = shape
+        records: list[_Record | None] = [None] * len(batch)
+        for shape, matches in found.items():
+            rows = [match.groups() for _, match in matches]
+            all_said = shape.read([row[:-1] for row in rows])
+            for (i, match), said, row in zip(matches, all_said, rows, strict=True):
+                if said is not None:
+                    body = match.string[match.end() :].rstrip()
+                    records[i] = _Record(said, int(row[-1]), body)
+        return records
 
     def _shape_of(self, text: str, spelling: str) -> Shape | None:
         header = text.partition(spelling)[0].lstrip("\n")
@@ -107,6 +115,14 @@ class TableReader:
                 self._shapes.clear()
             self._shapes[keys] = shape_of(keys, spelling, self._id_order, self._describe)
         return self._shapes[keys]
+
+
+def _text(paragraph: bytes) -> str:
+    """Return text that has no shape where it is no UTF-8."""
+    try:
+        return paragraph.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
 
 
 def _peaks(records: Sequence[_Record | None]) -> _Peaks | None:
