@@ -43,6 +43,8 @@ def read_parts(path: Path, account: InputAccount) -> Iterator[Spectrum | Spectru
     _identify(path, account)
     if account.format == "msp":
         from spectrakit.io.msp import read_msp_parts as read
+    elif account.format == "mzml":
+        from spectrakit.io.mzml import read_mzml_parts as read
     else:
         return _read(path, account)
     return _opened(path, account, read)
