@@ -166,7 +166,7 @@ def template_of(block: bytes, draft: Draft, model: Spectrum, redraft: Redraft) -
 def _destination(draft: Draft, other: Draft, probe: str) -> Hole | None:
     """Return where the probe went in ``other``, or None if it is no plain destination."""
     changed = [
-        name for name in Draft.__slots__ if repr(getattr(draft, name)) != repr(getattr(other, name))
+        name for name in Draft.__slots__ if _differ(getattr(draft, name), getattr(other, name))
     ]
     if not changed:
         return "nothing", None, ""
@@ -189,11 +189,16 @@ def _destination(draft: Draft, other: Draft, probe: str) -> Hole | None:
     return ("length", None, "") if changed == ["arrays", "length"] else None
 
 
+def _differ(mine: Any, other: Any) -> bool:
+    """Say whether two values differ; NaN does not differ from NaN."""
+    return mine != other and (isinstance(mine, list) or repr(mine) != repr(other))
+
+
 def _changed_key(mine: dict[str, Any], other: dict[str, Any]) -> str:
     """Return the one key whose value differs, or an empty text."""
     if list(mine) != list(other):
         return ""
-    changed = [key for key in mine if repr(mine[key]) != repr(other[key])]
+    changed = [key for key in mine if _differ(mine[key], other[key])]
     return changed[0] if len(changed) == 1 else ""
 
 
