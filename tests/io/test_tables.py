@@ -40,7 +40,8 @@ PEAKS = st.sampled_from(
 def plain(i):
     """Return the values of a record that is like its neighbours."""
     return {
-        "name": f"compound {i // 3}", "accession": f"A{i}", "key": f"KEY{i // 3}", "smiles": "C" * (i // 3 + 1),
+        "name": f"compound {i // 3}", "accession": f"A{i}", "key": f"KEY{i // 3}",
+        "smiles": "C" * (i // 3 + 1),
         "mass": f"{100 + i // 3}.25", "precursor": f"{101 + i // 3}.257", "energy": f"{i % 4} eV",
         "declared": 2, "peaks": f"{50 + i}.125 {i}\n{60 + i}.0625 {i}.5\n",
     }  # fmt: skip
@@ -69,9 +70,7 @@ def add_parts(writer, parts):
 def both_ways(tmp_path, source):
     """Return the two stores' digests and drops, and how many spectra came in tables."""
     rows = []
-    quick = digest(
-        tmp_path / "a.h5", lambda w, a: rows.append(add_parts(w, read_parts(source, a)))
-    )
+    quick = digest(tmp_path / "a.h5", lambda w, a: rows.append(add_parts(w, read_parts(source, a))))
     slow = digest(tmp_path / "b.h5", lambda w, a: add_parts(w, read_spectra(source, a)))
     return quick, slow, rows[0]
 
@@ -113,15 +112,19 @@ SPECTRUM = """<spectrum index="{i}" id="scan={i}" defaultArrayLength="{n}">
 <cvParam cvRef="MS" accession="MS:1000511" name="ms level" value="{level}"/>
 <cvParam cvRef="MS" accession="MS:1000285" name="total ion current" value="{tic}"/>
 <scanList count="1"><scan>
-<cvParam cvRef="MS" accession="MS:1000016" name="scan start time" value="{rt}" unitAccession="UO:0000031" unitName="minute"/>
+<cvParam cvRef="MS" accession="MS:1000016" name="scan start time" value="{rt}"
+unitAccession="UO:0000031" unitName="minute"/>
 </scan></scanList>
-<precursorList count="1"><precursor spectrumRef="scan={before}"><selectedIonList count="1"><selectedIon>
+<precursorList count="1"><precursor spectrumRef="scan={before}">
+<selectedIonList count="1"><selectedIon>
 <cvParam cvRef="MS" accession="MS:1000744" name="selected ion m/z" value="{mz}"/>
 <cvParam cvRef="MS" accession="MS:1000041" name="charge state" value="{charge}"/>
 </selectedIon></selectedIonList></precursor></precursorList>
 <binaryDataArrayList count="2">
-<binaryDataArray encodedLength="9"><cvParam accession="MS:1000523" name="64-bit float"/><cvParam accession="MS:1000514" name="m/z array"/><binary>{first}</binary></binaryDataArray>
-<binaryDataArray encodedLength="9"><cvParam accession="MS:1000521" name="32-bit float"/><cvParam accession="MS:1000515" name="intensity array"/><binary>{second}</binary></binaryDataArray>
+<binaryDataArray encodedLength="9"><cvParam accession="MS:1000523" name="64-bit float"/>
+<cvParam accession="MS:1000514" name="m/z array"/><binary>{first}</binary></binaryDataArray>
+<binaryDataArray encodedLength="9"><cvParam accession="MS:1000521" name="32-bit float"/>
+<cvParam accession="MS:1000515" name="intensity array"/><binary>{second}</binary></binaryDataArray>
 </binaryDataArrayList>
 </spectrum>"""
 
@@ -154,7 +157,8 @@ NOT_A_NUMBER = b64encode(struct.pack("<1d", float("nan"))).decode()
             st.integers(0, 39),
             st.sampled_from(["level", "tic", "rt", "before", "mz", "charge", "n", "first"]),
             st.sampled_from(
-                ["", "x", "nan", "1e300", "-3", "2", "a &amp; b", "&#65;", "é", "&lt;", UNTIDY, NOT_A_NUMBER]
+                ["", "x", "nan", "1e300", "-3", "2", "a &amp; b", "&#65;", "é", "&lt;",
+                 UNTIDY, NOT_A_NUMBER]
             ),
         ),
         max_size=6,
@@ -173,8 +177,11 @@ def test_mzml_spectra_in_tables_are_those_read_one_by_one(tmp_path_factory, chan
     single = Summary("convert", "")
     convert([str(source)], folder / "d.h5", where=["modality=msms"], summary=single)
     logging.disable(logging.NOTSET)
-    with h5py.File(folder / "c.h5", locking=False) as a, h5py.File(folder / "d.h5", locking=False) as b:  # fmt: skip
-        assert a.attrs["content_digest"] == b.attrs["content_digest"]
+    digests: list[str] = []
+    for name in ("c.h5", "d.h5"):
+        with h5py.File(folder / name, locking=False) as file:
+            digests.append(file.attrs["content_digest"])
+    assert digests[0] == digests[1]
     assert summary.inputs[0].dropped == single.inputs[0].dropped
 
 
@@ -199,7 +206,9 @@ def test_decimals_are_what_float_gives(texts, between):
     np.testing.assert_array_equal(found.value, [float(word) for word in words])
 
 
-@pytest.mark.parametrize("text", [b"", b".", b"1.2.3", b"1  2", b"1e5", b"-1", b"1 ", b"1,5", b"1_0"])
+@pytest.mark.parametrize(
+    "text", [b"", b".", b"1.2.3", b"1  2", b"1e5", b"-1", b"1 ", b"1,5", b"1_0"]
+)
 def test_what_is_no_plain_decimal_is_left_to_others(text):
     assert parse_decimals(text) is None
 
