@@ -6,7 +6,7 @@ are parsed together. Any other record is left to the reader of single records.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -147,9 +147,9 @@ def _peaks(records: Sequence[_Record | None]) -> _Peaks | None:
     return _Peaks(mz, intensity, counts, is_plain)
 
 
-def _columns(records: Sequence[Described]) -> dict[str, Sequence[Any]]:
+def _columns(records: Sequence[Described]) -> Mapping[str, Sequence[Any]]:
     models, native_ids, names, molecules, precursors = zip(*records, strict=True)
-    own = {
+    own: dict[str, Sequence[Any]] = {
         "native_id": native_ids,
         "name": names,
         "molecule": molecules,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IN_MEMORY_BYTES = 1 << 23
-PIECE_VALUES = 1 << 20  # values handed on at a time: 8 MB of float64
+PIECE_VALUES = 1 << 17  # values handed on at a time: 1 MB of float64
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ pyopenms loads the whole file into memory; ours streams, and converts every term
 peaks. "pyopenms, load, and h5py" writes m/z and intensities as pyopenms gives them and all other
 columns of our store, gathered beforehand, with the chunks and filters of our store.
 
-Memory is RssAnon of a process that converts a file, sampled every 5 ms, less what it had after
-its imports and a first small conversion.
+Memory is RssAnon of a process that converts a file, sampled every 5 ms.
 """
 
 import gzip
@@ -137,7 +136,7 @@ def table(path: Path) -> None:
 
 
 def memory(path: Path, warm: Path) -> float:
-    """Return the MB of anonymous memory that converting a file takes at its peak."""
+    """Return the MB of anonymous memory of a process that converts a file, at its peak."""
     ready, go = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -147,12 +146,12 @@ def memory(path: Path, warm: Path) -> float:
         to_store(path)
         os._exit(0)
     os.read(ready[0], 1)
-    start = peak = anonymous(child)
+    peak = anonymous(child)
     os.write(go[1], b"1")
     while os.waitpid(child, os.WNOHANG)[0] == 0:
         peak = max(peak, anonymous(child))
         time.sleep(0.005)
-    return peak - start
+    return peak
 
 
 def anonymous(process: int) -> float:
