@@ -21,6 +21,12 @@ def split_records(path: Path, stream: BinaryIO, separator: bytes) -> Iterator[by
     Raises:
         InputError: one record is longer than 256 MiB.
     """
+    for pieces in split_batches(path, stream, separator):
+        yield from pieces
+
+
+def split_batches(path: Path, stream: BinaryIO, separator: bytes) -> Iterator[list[bytes]]:
+    """Yield what ``split_records`` does in lists, of about 1 MiB unless a record is longer."""
     carry = b""
     first = True
     while chunk := stream.read(max(_CHUNK, len(carry))):
@@ -34,13 +40,13 @@ def split_records(path: Path, stream: BinaryIO, separator: bytes) -> Iterator[by
             carry = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
         pieces = carry.split(separator)
         carry = pieces.pop()
-        yield from pieces
+        yield pieces
         if len(carry) > _LONGEST_RECORD:
             raise InputError(
                 f"{path}: one record is longer than {_LONGEST_RECORD >> 20} MiB.",
                 hint="This is hardly a spectrum; check how the file was made.",
             )
-    yield carry.replace(b"\r", b"\n")
+    yield [carry.replace(b"\r", b"\n")]
 
 
 def decode(text: bytes) -> str:

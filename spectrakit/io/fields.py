@@ -62,7 +62,7 @@ _ALIASES = {
     "replicate": "replicate",
 }
 # "Na" is sodium, so case counts.
-_ABSENT = frozenset(
+ABSENT = frozenset(
     ["n/a", "N/A", "na", "NA", "nan", "NaN", "NAN", "none", "None", "NONE", "null", "NULL"]
 ) | {""}
 NAMES = frozenset({"name", "compound_name", "title", "spectrum_id", "accession", "db"})
@@ -88,7 +88,7 @@ def canonical(key: str) -> str:
 
 def is_absent(text: str) -> bool:
     """Return whether a value only says that there is no value."""
-    return len(text) <= _LONGEST_ABSENT and text.strip() in _ABSENT
+    return len(text) <= _LONGEST_ABSENT and text.strip() in ABSENT
 
 
 @lru_cache(maxsize=65536)

@@ -16,10 +16,19 @@ from typing import BinaryIO
 import numpy as np
 
 from spectrakit.accounting import InputAccount
-from spectrakit.io.blocks import Drops, decode, split_records
+from spectrakit.io.blocks import Drops, decode, split_batches
+from spectrakit.io.msp_tables import TableReader
 from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
-from spectrakit.io.record import NO_COLUMNS, BadSpectrum, Field, field_of, record_spectrum
-from spectrakit.spectrum import Spectrum
+from spectrakit.io.record import (
+    NO_COLUMNS,
+    BadSpectrum,
+    Columns,
+    Field,
+    field_of,
+    record_spectrum,
+)
+from spectrakit.spectrum import FloatArray, Spectrum
+from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
@@ -63,15 +72,36 @@ def read_msp(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Sp
         stream: the decompressed bytes.
         account: told of every spectrum that cannot be given.
     """
+    for part in _parts(path, stream, account, None):
+        if isinstance(part, Spectrum):
+            yield part
+
+
+def read_msp_parts(
+    path: Path, stream: BinaryIO, account: InputAccount
+) -> Iterator[Spectrum | SpectrumTable]:
+    """Yield the same spectra in the same order, runs of plainly written ones as tables."""
+    return _parts(path, stream, account, TableReader(_described, _ID_ORDER))
+
+
+def _parts(
+    path: Path, stream: BinaryIO, account: InputAccount, tables: TableReader | None
+) -> Iterator[Spectrum | SpectrumTable]:
     drops = Drops(path, account)
-    for index, entry in enumerate(_entries(path, stream)):
+    index = 0
+    for entry in _entries(path, stream, tables):
+        if isinstance(entry, SpectrumTable):
+            yield entry
+            index += len(entry)
+            continue
+        index += 1
         try:
-            yield _spectrum(entry, index)
+            yield _spectrum(entry, index - 1)
         except BadPeakLine as error:
             line = entry.body_line + error.line
-            drops.drop(str(error), f"entry {index + 1}, line {line} ({error.text.strip()[:40]!r})")
+            drops.drop(str(error), f"entry {index}, line {line} ({error.text.strip()[:40]!r})")
         except BadSpectrum as error:
-            drops.drop(str(error), f"entry {index + 1}, line {entry.line}")
+            drops.drop(str(error), f"entry {index}, line {entry.line}")
 
 
 def _spectrum(entry: _Entry, index: int) -> Spectrum:
@@ -80,18 +110,23 @@ def _spectrum(entry: _Entry, index: int) -> Spectrum:
     if entry.declared and not entry.body:
         raise BadSpectrum(_MISSING)
     mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else _NOTHING
-    fields = list(map(_field, entry.header.split("\n")))
-    if "omment" in entry.header or "OMMENT" in entry.header:
+    columns = {"annotation": note_column(notes)} if notes else NO_COLUMNS
+    return _described(entry.header, index, (mz, intensity, columns), entry.declared)
+
+
+def _described(
+    header: str,
+    index: int,
+    peaks: tuple[FloatArray, FloatArray, Columns] = (NO_PEAKS, NO_PEAKS, NO_COLUMNS),
+    declared: int | None = None,
+) -> Spectrum:
+    """Return the spectrum of these header lines and peaks."""
+    fields = list(map(_field, header.split("\n")))
+    if "omment" in header or "OMMENT" in header:
         fields = _with_comment(fields)
-    if entry.declared is not None and entry.declared != len(mz):
-        fields.append(("num_peaks", "Num Peaks", str(entry.declared)))
-    return record_spectrum(
-        fields,
-        (mz, intensity, {"annotation": note_column(notes)} if notes else NO_COLUMNS),
-        id_order=_ID_ORDER,
-        time_unit="min",
-        index=index,
-    )
+    if declared is not None and declared != len(peaks[0]):
+        fields.append(("num_peaks", "Num Peaks", str(declared)))
+    return record_spectrum(fields, peaks, id_order=_ID_ORDER, time_unit="min", index=index)
 
 
 _NOTHING = (np.empty(0), np.empty(0), list[str]())
@@ -138,39 +173,76 @@ def _with_comment(fields: list[Field]) -> list[Field]:
     return kept + found
 
 
-def _entries(path: Path, stream: BinaryIO) -> Iterator[_Entry]:
-    """Yield the records; the usual shape (fields, one peak list, blank line) takes a short cut."""
-    spelling = b"\nNum Peaks:"
-    held = b""
-    line = held_line = 1
-    for paragraph in split_records(path, stream, b"\n\n"):
-        start = line
-        line += paragraph.count(b"\n") + 2
-        if not held:
-            at = paragraph.find(spelling)
+def _entries(
+    path: Path, stream: BinaryIO, tables: TableReader | None
+) -> Iterator[_Entry | SpectrumTable]:
+    """Yield the records, and runs of them as tables where ``tables`` can read them."""
+    cutter = _Cutter()
+    for batch in split_batches(path, stream, b"\n\n"):
+        done = 0
+        if tables is not None and batch and cutter.spelling not in batch[0]:
+            yield from cutter.entries(batch[0])  # it may spell Num Peaks in another way
+            done = 1
+        spelling = cutter.spelling
+        for run in tables.runs(batch, done, spelling) if tables is not None else ():
+            for paragraph in batch[done : run.start]:
+                yield from cutter.entries(paragraph)
+            done = run.start
+            if cutter.passes(batch[run.start : run.stop], spelling):
+                yield run.table
+                done = run.stop
+        for paragraph in batch[done:]:
+            yield from cutter.entries(paragraph)
+    yield from cutter.rest()
+
+
+class _Cutter:
+    """Cuts records out of paragraphs; the usual shape of one (fields, a peak list) is quick."""
+
+    def __init__(self) -> None:
+        self.spelling = b"\nNum Peaks:"
+        self._held = b""  # of a record that has not ended
+        self._line = self._held_line = 1
+
+    def passes(self, paragraphs: list[bytes], spelling: bytes) -> bool:
+        """Pass over whole records that were read elsewhere, unless one began before them."""
+        if self._held or spelling != self.spelling:
+            return False
+        self._line += sum(p.count(b"\n") for p in paragraphs) + 2 * len(paragraphs)
+        return True
+
+    def entries(self, paragraph: bytes) -> Iterator[_Entry]:
+        """Yield the records that end in the next paragraph."""
+        start = self._line
+        self._line += paragraph.count(b"\n") + 2
+        if not self._held:
+            at = paragraph.find(self.spelling)
             if at < 0 and (match := _NUM_PEAKS.search(paragraph)):
-                spelling = b"\n" + match[0] if match.start() else spelling
-                at = paragraph.find(spelling)
-            if at >= 0 and paragraph.find(spelling, at + 1) < 0:
-                entry = _plain_entry(paragraph, at, len(spelling), start)
+                self.spelling = b"\n" + match[0] if match.start() else self.spelling
+                at = paragraph.find(self.spelling)
+            if at >= 0 and paragraph.find(self.spelling, at + 1) < 0:
+                entry = _plain_entry(paragraph, at, len(self.spelling), start)
                 if entry is not None:
                     yield entry
-                    continue
+                    return
         if not paragraph.strip():
-            if held:
-                held += paragraph + b"\n\n"
-            continue
-        if not held:
-            held_line = start
-        text = held + paragraph
-        entries, rest, rest_line = _line_by_line(decode(text), held_line, opening=bool(held))
+            if self._held:
+                self._held += paragraph + b"\n\n"
+            return
+        if not self._held:
+            self._held_line = start
+        text = decode(self._held + paragraph)
+        entries, rest, line = _line_by_line(text, self._held_line, opening=bool(self._held))
         yield from entries
-        held, held_line = rest.encode("utf-8"), rest_line
-        if held:
-            held += b"\n\n"
-    if held.strip():
-        entries, rest, rest_line = _line_by_line(decode(held) + "\nname:", held_line, opening=False)
-        yield from entries
+        self._held, self._held_line = rest.encode("utf-8"), line
+        if self._held:
+            self._held += b"\n\n"
+
+    def rest(self) -> Iterator[_Entry]:
+        """Yield what the end of the file ends."""
+        if self._held.strip():
+            text = decode(self._held) + "\nname:"
+            yield from _line_by_line(text, self._held_line, opening=False)[0]
 
 
 def _plain_entry(paragraph: bytes, at: int, width: int, line: int) -> _Entry | None:

@@ -19,9 +19,11 @@ from spectrakit.io import mzml_terms as t
 from spectrakit.io.blocks import Drops
 from spectrakit.io.mzml_blocks import PARAMS, Item, Param, Tokeniser, split_blocks
 from spectrakit.io.mzml_spectrum import Draft, ParamGroups
+from spectrakit.io.mzml_templates import Row, Templates, table_of
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.streams import COPY_AGAIN
 from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum_table import SpectrumTable
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ _EVENTS = (
     "chromatogram",
     "offset",
 )
+_ROWS = 512  # of a table, and values: about 8 MB of text and arrays wait
+_VALUES = 1 << 18
 _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
 _ASCII_LIKE = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 
@@ -55,31 +59,113 @@ def read_mzml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
     Raises:
         InputError: the XML is broken or cut off, or has a DOCTYPE.
     """
-    drops = Drops(path, account)
-    document = _Document(path)
-    tokeniser: Tokeniser | None = None
-    index = -1
-    for is_block, part in split_blocks(path, stream):
-        if index < 0 and tokeniser is None:
-            tokeniser = _tokeniser(part)
-        items = tokeniser.items(part) if is_block and tokeniser and document.is_open() else None
-        if items is None:
-            drafts = document.feed(part)
-        else:
-            document.passed(part)
-            drafts = [Draft(items, document.groups)]
-        for draft in drafts:
-            index += 1
-            document.last = draft.native_id
-            try:
-                name, electron = document.instrument(draft.instrument_ref)
-                big = document.big_endian
-                yield draft.spectrum(index, name, electron, big_endian=big)
-            except BadSpectrum as error:
-                drops.drop(str(error), f"spectrum '{draft.native_id}'")
-    document.close()
-    if document.n_chromatograms and index < 0:
-        log.warning("%s: has no spectra, only chromatograms, which are not read.", path)
+    reader = _Reader(path, account, as_tables=False)
+    for part in reader.parts(stream):
+        if isinstance(part, Spectrum):
+            yield part
+
+
+def read_mzml_parts(
+    path: Path, stream: BinaryIO, account: InputAccount
+) -> Iterator[Spectrum | SpectrumTable]:
+    """Yield the same spectra in the same order, those written alike as tables."""
+    return _Reader(path, account, as_tables=True).parts(stream)
+
+
+class _Reader:
+    """Takes each part of a file the quickest way that understands it.
+
+    A block that fits a template becomes a row of a table; else the tokeniser reads it; what the
+    tokeniser declines, and everything that is no block, goes to lxml.
+    """
+
+    def __init__(self, path: Path, account: InputAccount, *, as_tables: bool) -> None:
+        self._path = path
+        self._drops = Drops(path, account)
+        self._document = _Document(path)
+        self._as_tables = as_tables
+        self._tokeniser: Tokeniser | None = None
+        self._templates: Templates | None = None
+        self._rows: list[Row] = []
+        self._n_values = 0
+        self._index = -1
+
+    def parts(self, stream: BinaryIO) -> Iterator[Spectrum | SpectrumTable]:
+        """Yield the spectra of the file."""
+        document = self._document
+        for is_block, part in split_blocks(self._path, stream):
+            if self._index < 0 and self._tokeniser is None:
+                self._tokeniser = _tokeniser(part)
+            if self._index >= 0 and not is_block and part.isspace():
+                document.passed_space(part)
+            elif not (is_block and document.is_open() and self._took(part)):
+                yield from self._waiting()
+                yield from self._one(is_block, part)
+            elif len(self._rows) >= _ROWS or self._n_values >= _VALUES:
+                yield from self._waiting()
+        yield from self._waiting()
+        document.close()
+        if document.n_chromatograms and self._index < 0:
+            log.warning("%s: has no spectra, only chromatograms, which are not read.", self._path)
+
+    def _took(self, block: bytes) -> bool:
+        """Put a block among the waiting rows if it fits a template."""
+        row = self._templates.row(block) if self._templates is not None else None
+        if row is None:
+            return False
+        self._document.passed(block)
+        self._document.last = row.native_id
+        self._index += 1
+        self._rows.append(row)
+        self._n_values += len(row.mz)
+        return True
+
+    def _waiting(self) -> Iterator[Spectrum | SpectrumTable]:
+        """Yield the waiting rows: as a table, or one by one if that cannot be."""
+        rows, self._rows, self._n_values = self._rows, [], 0
+        table = table_of(rows) if rows else None
+        if table is not None:
+            yield table
+            return
+        first = self._index - len(rows) + 1
+        for i, row in enumerate(rows):
+            draft = self._draft(row.block)
+            if draft is not None:
+                yield from self._spectrum(draft, first + i)
+
+    def _draft(self, block: bytes) -> Draft | None:
+        items = self._tokeniser.items(block) if self._tokeniser is not None else None
+        return None if items is None else Draft(items, self._document.groups)
+
+    def _one(self, is_block: bool, part: bytes) -> Iterator[Spectrum]:
+        document = self._document
+        draft = self._draft(part) if is_block and document.is_open() else None
+        if draft is None:
+            for each in document.feed(part):
+                self._index += 1
+                document.last = each.native_id
+                yield from self._spectrum(each, self._index)
+            return
+        document.passed(part)
+        self._index += 1
+        document.last = draft.native_id
+        for spectrum in self._spectrum(draft, self._index):
+            self._learn(part, draft, spectrum)
+            yield spectrum
+
+    def _spectrum(self, draft: Draft, index: int) -> Iterator[Spectrum]:
+        """Yield the spectrum, or count it as dropped."""
+        name, electron = self._document.instrument(draft.instrument_ref)
+        try:
+            yield draft.spectrum(index, name, electron, big_endian=self._document.big_endian)
+        except BadSpectrum as error:
+            self._drops.drop(str(error), f"spectrum '{draft.native_id}'")
+
+    def _learn(self, block: bytes, draft: Draft, spectrum: Spectrum) -> None:
+        if self._as_tables and self._tokeniser is not None and not self._document.big_endian:
+            if self._templates is None:
+                self._templates = Templates(self._tokeniser.value)
+            self._templates.learn(block, draft, spectrum, self._draft)
 
 
 def _tokeniser(head: bytes) -> Tokeniser | None:
@@ -124,6 +210,10 @@ class _Document:
         """Note a block that went another way."""
         self._lines_passed += block.count(b"\n")
         self.n_spectra += 1
+
+    def passed_space(self, space: bytes) -> None:
+        """Note the space between two blocks, which means nothing."""
+        self._lines_passed += space.count(b"\n")
 
     def feed(self, part: bytes) -> list[Draft]:
         """Parse some more XML; return the spectra that ended in it."""

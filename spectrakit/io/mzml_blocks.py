@@ -156,7 +156,7 @@ class Tokeniser:
                 before, found, rest = piece.partition(b' value="')
                 if found and (shape := self._shapes.get(before)) is not None:
                     value, _, after = rest.partition(b'"')
-                    text = self._value(value)
+                    text = self.value(value)
                     if after == shape[0] and text is not None and b"<" not in value:
                         _, kind, old = shape
                         new = Param(old.accession, old.name, text, old.unit, old.unit_name)
@@ -182,7 +182,7 @@ class Tokeniser:
             return None
         attributes: dict[str, str] = {}
         for key, double, single in _ATTRIBUTES.findall(match[3]):
-            text = self._value(double or single)
+            text = self.value(double or single)
             if text is None or key.decode() in attributes:
                 return None
             attributes[key.decode()] = text
@@ -195,13 +195,13 @@ class Tokeniser:
         before, found, rest = piece.partition(b' value="')
         value, _, after = rest.partition(b'"')
         room = len(self._shapes) < _TABLE_SIZE
-        if param and found and is_empty and room and param.value == self._value(value):
+        if param and found and is_empty and room and param.value == self.value(value):
             self._shapes[before] = after, kind, param
         if len(self._pieces) < _TABLE_SIZE:
             self._pieces[piece] = tag
         return tag
 
-    def _value(self, raw: bytes) -> str | None:
+    def value(self, raw: bytes) -> str | None:
         """Decode an attribute; None for entities that XML does not predefine, or bad bytes."""
         try:
             text = raw.decode(self._encoding)

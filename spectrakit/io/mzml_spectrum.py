@@ -5,6 +5,7 @@ from math import isnan, nan
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectrakit.io import mzml_terms as t
 from spectrakit.io.fields import number
@@ -208,12 +209,7 @@ class Draft:
             BadSpectrum: an array is missing, cannot be decoded, or disagrees with the others.
         """
         mz, intensity, columns = self._peaks(big_endian)
-        get = self.numbers.get
-        target = get(t.TARGET_MZ, nan)
-        selected = get(t.SELECTED_MZ, get(t.OLD_SELECTED_MZ, nan))
-        precursor_mz = selected if selected > 0 else target
-        polarity = int(self.flags.get("polarity", 0))
-        charge = get(t.CHARGE, 0.0)
+        precursor_mz, precursor_intensity, charge, lower, upper = self.precursor()
         own = self.own
         energy, value, unit = self._energy()
         activation = self.activation
@@ -226,14 +222,14 @@ class Draft:
             native_id=self.native_id or str(index),
             name=self.title,
             ms_level=self.level,
-            polarity=polarity,
+            polarity=int(self.flags.get("polarity", 0)),
             is_profile=self.flags.get("profile"),  # type: ignore[arg-type]  # a bool under this key
-            precursor_mz=precursor_mz if precursor_mz > 0 else nan,
-            precursor_intensity=get(t.PEAK_INTENSITY, nan),
-            charge=0 if isnan(charge) else abs(int(charge)) * (polarity or 1),
+            precursor_mz=precursor_mz,
+            precursor_intensity=precursor_intensity,
+            charge=charge,
             adduct=own.get("adduct", ""),
-            isolation_lower=get(t.LOWER_LIMIT, target - get(t.LOWER_OFFSET, nan)),
-            isolation_upper=get(t.UPPER_LIMIT, target + get(t.UPPER_OFFSET, nan)),
+            isolation_lower=lower,
+            isolation_upper=upper,
             collision_energy=own.get("collision energy", energy),
             collision_energy_value=value,
             collision_energy_unit=own.get("collision energy unit", unit),
@@ -245,6 +241,22 @@ class Draft:
             molecule=self._molecule(),
             columns=columns,
             extra=self.extra,
+        )
+
+    def precursor(self) -> tuple[float, float, int, float, float]:
+        """Return precursor m/z, its intensity, its charge, and the edges of the window."""
+        get = self.numbers.get
+        target = get(t.TARGET_MZ, nan)
+        selected = get(t.SELECTED_MZ, get(t.OLD_SELECTED_MZ, nan))
+        mz = selected if selected > 0 else target
+        charge = get(t.CHARGE, 0.0)
+        sign = int(self.flags.get("polarity", 0)) or 1
+        return (
+            mz if mz > 0 else nan,
+            get(t.PEAK_INTENSITY, nan),
+            0 if isnan(charge) else abs(int(charge)) * sign,
+            get(t.LOWER_LIMIT, target - get(t.LOWER_OFFSET, nan)),
+            get(t.UPPER_LIMIT, target + get(t.UPPER_OFFSET, nan)),
         )
 
     def _energy(self) -> tuple[str, float, str]:
@@ -276,9 +288,7 @@ class Draft:
             if array.role == MZ_ARRAY and mz is None:
                 mz = unpack(array, big_endian=big_endian).astype(np.float64, copy=False)
             elif array.role == INTENSITY_ARRAY and intensity is None:
-                values = unpack(array, big_endian=big_endian)
-                exact = values.dtype.kind == "f" and values.dtype.itemsize >= 4
-                intensity = values if exact else values.astype(np.float64)
+                intensity = intensities(unpack(array, big_endian=big_endian))
             else:
                 columns[array.name or "array"] = self._other(array, big_endian)
         if mz is None and intensity is None and not columns and not self.length:
@@ -300,6 +310,12 @@ class Draft:
         except BadSpectrum as error:
             self.extra[f"{array.name or 'array'} (not read)"] = str(error)
             return np.empty(0)
+
+
+def intensities(values: NDArray[Any]) -> FloatArray:
+    """Return an intensity array as floats: float32 stays, whole numbers become float64."""
+    exact = values.dtype.kind == "f" and values.dtype.itemsize >= 4
+    return values if exact else values.astype(np.float64)
 
 
 OWN_PREFIX = "spectrakit "  # user parameters of our own writer that become fields again

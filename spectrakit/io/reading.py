@@ -1,9 +1,10 @@
 """Read the spectra of any file, whatever it is called."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops
@@ -11,6 +12,7 @@ from spectrakit.io.record import BadSpectrum, tidy_peaks
 from spectrakit.io.sniff import sniff
 from spectrakit.io.streams import on_disk, open_bytes
 from spectrakit.spectrum import Axis, Modality, Spectrum
+from spectrakit.spectrum_table import SpectrumTable
 
 
 def read_spectra(path: Path, account: InputAccount) -> Iterator[Spectrum]:
@@ -25,10 +27,42 @@ def read_spectra(path: Path, account: InputAccount) -> Iterator[Spectrum]:
         InputError: the file is missing, empty, corrupt, truncated or of no known format; the
             last two may show only after good spectra were given.
     """
+    _identify(path, account)
+    return _read(path, account)
+
+
+def read_parts(path: Path, account: InputAccount) -> Iterator[Spectrum | SpectrumTable]:
+    """Return what ``read_spectra`` does, runs of spectra as tables where a format has them.
+
+    A store is written several times as fast from tables; they hold the same spectra in the same
+    order, and what cannot be given is counted alike.
+
+    Raises:
+        InputError: as ``read_spectra`` does.
+    """
+    _identify(path, account)
+    if account.format == "msp":
+        from spectrakit.io.msp import read_msp_parts as read
+    elif account.format == "mzml":
+        from spectrakit.io.mzml import read_mzml_parts as read
+    else:
+        return _read(path, account)
+    return _opened(path, account, read)
+
+
+def _identify(path: Path, account: InputAccount) -> None:
     account.format = sniff(path)
     with on_disk(path).open("rb") as raw:
         account.sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
-    return _read(path, account)
+
+
+def _opened(
+    path: Path,
+    account: InputAccount,
+    read: Callable[[Path, BinaryIO, InputAccount], Iterator[Spectrum | SpectrumTable]],
+) -> Iterator[Spectrum | SpectrumTable]:
+    with open_bytes(path) as stream:
+        yield from read(path, stream, account)
 
 
 def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:

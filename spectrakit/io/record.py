@@ -267,14 +267,14 @@ def _molecule(facts: Facts) -> Molecule | None:
     get = facts.known.get
     mass = facts.number("exact_mass")
     name = get("compound_name") or get("name", "")
-    return _interned(
+    return molecule_of(
         name, get("inchikey", ""), get("smiles", ""), get("inchi", ""), get("formula", ""),
         None if isnan(mass) else mass,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
-def _interned(
+def molecule_of(
     name: str, inchikey: str, smiles: str, inchi: str, formula: str, mass: float | None
 ) -> Molecule | None:
     """Return one object for the many spectra of a molecule."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from operator import attrgetter
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, UsageError
 from spectrakit.spectrum import Axis, Spectrum
+from spectrakit.spectrum_table import PROTOTYPE, SpectrumTable
 from spectrakit.store.digest import Attribute
 from spectrakit.store.emit import Emitter, chunk_shape
 from spectrakit.store.kinds import domain
@@ -37,6 +38,9 @@ _GETTERS = {
     column.name: attrgetter({"axis_unit": "axis.unit"}.get(column.name, column.name))
     for column in FIELDS
 }
+
+
+_UNITS_OF_TABLES = {"axis_unit": PROTOTYPE.axis.unit, "value_unit": PROTOTYPE.value_unit}
 
 
 def _plain(value: object) -> object:
@@ -121,6 +125,32 @@ class BlockWriter:
         if len(self._spectra) >= FLUSH_SPECTRA or self._pending >= FLUSH_VALUES:
             self.flush()
         return self.n - 1
+
+    def add_table(self, table: SpectrumTable, links: Mapping[str, Sequence[int]]) -> None:
+        """Add all spectra of a table.
+
+        Args:
+            table: its reader vouches for what ``add`` checks.
+            links: rows of the tables in ``LINKS``, one for each spectrum.
+        """
+        self.flush()
+        n, fields = len(table), table.fields
+        default = {**_UNITS_OF_TABLES, "is_profile": None}
+        for column in FIELDS:
+            missing = default.get(column.name, column.missing)
+            values = fields.get(column.name) or [missing] * n
+            self._spool_field(column.name, column.kind, values)
+        texts: dict[int, str] = {}  # an object is encoded once
+        for extra in (extras := fields.get("extra", ())):
+            if id(extra) not in texts:
+                texts[id(extra)] = _encode_json(dict(extra)) if extra else ""
+        self._spool_field("extra", "text", [texts[id(extra)] for extra in extras] or [""] * n)
+        for name in LINKS:
+            self._spool_field(name, "row", links[name])
+        self._spool.append(f"{self._prefix}/lengths", table.lengths)
+        self._spool.append(f"{self._prefix}/axis", table.mz.astype("<f8", copy=False))
+        self._spool_values(table.intensity)
+        self.n += n
 
     def _json(self, spectrum: Spectrum) -> str:
         try:

@@ -1,7 +1,7 @@
 """Writing groups and datasets into the part file, in one way for all of them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ from spectrakit.store.layout import (
     GZIP_LEVEL,
     Column,
 )
+from spectrakit.store.packing import chunks, pack
 from spectrakit.store.text import encode_texts, running_total
 
 TEXT_ATTRIBUTES: dict[str, Attribute] = {
@@ -83,16 +84,27 @@ class Emitter:
             }
         dataset = self._file.create_dataset(path, tuple(shape), dtype, **settings)
         digest = hashlib.sha256()
-        row = 0
-        for piece in pieces:
-            if not piece.size:
-                continue
-            block = piece.reshape(-1, *shape[1:])
-            dataset[row : row + len(block)] = block
-            digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
-            row += len(block)
-        if prod(shape) and row != shape[0]:
-            raise RuntimeError(f"{path}: {row} rows written of {shape[0]}")
+        n_values = 0
+
+        def counted() -> Iterator[NDArray[Any]]:
+            nonlocal n_values
+            for piece in pieces:
+                digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
+                n_values += piece.size
+                yield piece
+
+        if settings and len(shape) == 1:
+            size = settings["chunks"][0]
+            for i, chunk in enumerate(chunks(counted(), size)):
+                dataset.id.write_direct_chunk((i * size,), pack(chunk.astype(dtype, copy=False)))
+        else:
+            row = 0
+            for piece in filter(len, counted()):
+                block = piece.reshape(-1, *shape[1:])
+                dataset[row : row + len(block)] = block
+                row += len(block)
+        if n_values != prod(shape):
+            raise RuntimeError(f"{path}: {n_values} values written of {prod(shape)}")
         sha256 = digest.hexdigest()
         for name, value in {**attributes, SHA256_ATTRIBUTE: sha256}.items():
             set_attribute(dataset, name, value)

@@ -3,7 +3,7 @@
 A store's datasets are laid out when all spectra are known: only then is it decided whether a
 column is written at all, whether values fit float32, whether all traces share one axis, and how
 long a contiguous (memory-mapped) dataset is. Until then pieces of every column go to one spool,
-in memory up to 64 MB and beyond that in an unnamed file beside the output, which the system
+in memory up to 8 MB and beyond that in an unnamed file beside the output, which the system
 removes even when the process is killed. It costs 1 to 2 % of the time that gzip takes.
 """
 
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-IN_MEMORY_BYTES = 1 << 26
-PIECE_VALUES = 1 << 20  # values handed on at a time: 8 MB of float64
+IN_MEMORY_BYTES = 1 << 23
+PIECE_VALUES = 1 << 17  # values handed on at a time: 1 MB of float64
 
 
 @dataclass(frozen=True, slots=True)

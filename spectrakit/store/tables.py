@@ -38,6 +38,11 @@ class NamedTable:
             self._fixed.append({})
         return row
 
+    def rows(self, names: Sequence[str]) -> list[int]:
+        """Return the row of each name, as ``row`` does."""
+        known = {name: self.row(name) for name in dict.fromkeys(names)}
+        return [known[name] for name in names]
+
     def add(self, name: str, fixed: Mapping[str, str], free: Mapping[str, FreeValue]) -> int:
         """Add a row, or what a known row does not say yet.
 
@@ -137,6 +142,14 @@ class MoleculeTable:
             if len(self._waiting) >= 1024:
                 self._flush()
         return row
+
+    def rows(self, molecules: Sequence[Molecule | None]) -> list[int]:
+        """Return the row of each molecule, -1 for none; one object is looked up once."""
+        known: dict[int, int] = {id(None): -1}
+        for molecule in molecules:
+            if molecule is not None and id(molecule) not in known:
+                known[id(molecule)] = self.add(molecule)
+        return [known[id(molecule)] for molecule in molecules]
 
     def _flush(self) -> None:
         for column in MOLECULES:

@@ -16,6 +16,7 @@ from spectrakit import __version__
 from spectrakit.atomic import part_path, publish, unwritable
 from spectrakit.errors import UsageError
 from spectrakit.spectrum import Axis, Molecule, Spectrum
+from spectrakit.spectrum_table import PROTOTYPE, SpectrumTable
 from spectrakit.store.blockwriter import BlockWriter, refuse_misfit
 from spectrakit.store.digest import content_digest
 from spectrakit.store.emit import Emitter, set_attribute
@@ -169,6 +170,31 @@ class StoreWriter:
             self._instruments.row(spectrum.instrument),
         )
         return target.add(spectrum, links, indirect)
+
+    def add_table(self, table: SpectrumTable, *, source: int = -1, sample: str = "") -> None:
+        """Add all spectra of a table, as ``add`` would one by one.
+
+        Args:
+            table: mass spectra.
+            source: row from ``add_source``, -1 for none.
+            sample: the sample of those spectra that name none.
+        """
+        name = str(PROTOTYPE.modality)
+        block = self._blocks.get(name)
+        if block is None:
+            kind = shape_kind(PROTOTYPE, None)
+            block = self._blocks[name] = BlockWriter(name, PROTOTYPE, kind, self._spool)
+        n = len(table)
+        fields = table.fields
+        none = [""] * n
+        samples = [its or sample for its in fields.get("sample", none)]
+        links = {
+            "sample": self._samples.rows(samples),
+            "molecule": self._molecules.rows(fields.get("molecule", [None] * n)),
+            "source": [source] * n,
+            "instrument": self._instruments.rows(fields.get("instrument", none)),
+        }
+        block.add_table(table, links)
 
     def _plane(
         self, name: str, spectrum: Spectrum, indirect: Axis, *, explicit: bool

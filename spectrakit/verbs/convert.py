@@ -1,6 +1,6 @@
 """``convert``: spectra of any known format into stores, or out of them, every one accounted for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spectrakit import __version__
 from spectrakit.accounting import InputAccount, Summary
 from spectrakit.errors import InputError, MissingExtraError, SpectrakitError, UsageError
-from spectrakit.io import read_spectra
+from spectrakit.io import read_parts, read_spectra
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.io.streams import on_disk
@@ -17,6 +17,7 @@ from spectrakit.io.writers import export_suffix, why_not, write_spectra
 from spectrakit.jobs import Ledger, run_files
 from spectrakit.log import progress, unsaid
 from spectrakit.spectrum import Spectrum
+from spectrakit.spectrum_table import SpectrumTable
 from spectrakit.verbs.outputs import (
     is_folder,
     make_folder,
@@ -239,12 +240,23 @@ def _store_file(
     advance: Any,
     samples: set[str],
 ) -> None:
-    spectra = read_spectra(path, account)
+    # Conditions look at single spectra; without any, tables go straight into the store.
+    parts = read_spectra(path, account) if what.where else read_parts(path, account)
     n_bytes = on_disk(path).stat().st_size
     source = writer.add_source(str(path), account.sha256, n_bytes, account.format)
+    listed = ""
     if what.samples is not None:
         what.samples.add_to(writer, path)
-    spectra = what.stated.applied(spectra, path)
+        listed = what.samples.sample_of(path)
+
+    def add_table(table: SpectrumTable) -> None:
+        named = table if not listed else table.with_sample(listed)
+        writer.add_table(named, source=source, sample=stem_of(path))
+        samples.update(its or stem_of(path) for its in set(named.fields.get("sample", ("",))))
+        account.keep(len(table))
+        advance(len(table))
+
+    spectra = what.stated.applied(_single(parts, add_table), path)
     for spectrum in _with_sample(selected(spectra, what.where, account), path, what):
         try:
             writer.add(spectrum, source=source)
@@ -256,6 +268,17 @@ def _store_file(
         account.keep()
         if account.kept % _EVERY == 0:
             advance(_EVERY)
+
+
+def _single(
+    parts: Iterable[Spectrum | SpectrumTable], add_table: Callable[[SpectrumTable], None]
+) -> Iterator[Spectrum]:
+    """Yield the spectra that come one by one; add each table when its turn has come."""
+    for part in parts:
+        if isinstance(part, SpectrumTable):
+            add_table(part)
+        else:
+            yield part
 
 
 def _add_sample(writer: "StoreWriter", spectrum: Spectrum) -> None:
