@@ -54,6 +54,7 @@ class Molecule:
     inchi: str = ""
     formula: str = ""
     exact_mass: float = nan  # Da, monoisotopic, neutral
+    peptide: str = ""  # a peptidoform in ProForma: sequence and modifications, no charge
 
 
 @dataclass(frozen=True, slots=True)

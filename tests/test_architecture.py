@@ -12,6 +12,7 @@ PACKAGE = Path(importlib.util.find_spec("spectrakit").origin).parent
 LAYERS = {  # module or package -> layer; imports go downward or stay within a package
     "errors": 0, "elements": 0,
     "spectrum": 1, "chemistry": 1, "options": 1, "plugin": 2, "calibrate": 1, "preprocess": 2,
+    "peptides": 2,
     "toml": 1, "atomic": 1, "accounting": 2, "config": 2, "log": 2, "output": 3,
     "spectrum_table": 2,
     "store": 3, "bundle": 4, "run": 4, "registry": 4, "jobs": 4,

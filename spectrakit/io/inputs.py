@@ -15,13 +15,14 @@ from pathlib import Path
 
 from spectrakit.atomic import is_device
 from spectrakit.errors import InputError, UsageError
+from spectrakit.io.library_formats import SUFFIXES as LIBRARY_SUFFIXES
 from spectrakit.io.sniff import is_readable, recognise
 from spectrakit.io.streams import STDIN, keep_stdin
 from spectrakit.io.vendor import VENDOR_SUFFIXES, vendor_folder
 
 _SPECTRA = (".mzml", ".mgf", ".msp", ".h5", ".mzxml", ".mzdata", ".imzml", ".ms2", ".mzmlb")
 _PACKED = (".gz", ".bz2")
-_MAYBE = ("", ".txt", ".xml", ".hdf5")  # looked into
+_MAYBE = ("", ".txt", ".xml", ".hdf5", *LIBRARY_SUFFIXES)  # looked into
 _PART = ".part-"  # a file that is still being written
 
 

@@ -44,6 +44,7 @@ _COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of the
     "Collision_energy": "Collision_energy",
     "Charge": "Charge",
     "DB#": "DB#",
+    "Mods": "Mods",
 }
 _NO_LIST = "no peak list"
 _MISSING = "the declared peaks are missing"

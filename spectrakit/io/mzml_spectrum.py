@@ -24,7 +24,9 @@ from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 _NO_MZ = "no m/z array"
 _DISAGREE = "m/z and intensity arrays differ in length"
 _OWN_ATTRIBUTES = frozenset({"id", "index", "defaultArrayLength", "msLevel", "scanNumber"})
-_MOLECULE_KEYS = frozenset({"molecule", "inchikey", "smiles", "inchi", "formula", "exact mass"})
+_MOLECULE_KEYS = frozenset(
+    {"molecule", "inchikey", "smiles", "inchi", "formula", "exact mass", "peptide"}
+)
 # The level says the same as the first two; the third says that there is nothing to say.
 _NO_EXTRA = frozenset({t.MS1_SPECTRUM, t.MSN_SPECTRUM, t.NO_COMBINATION})
 
@@ -278,6 +280,7 @@ class Draft:
             inchi=get("inchi", ""),
             formula=get("formula", ""),
             exact_mass=number(get("exact mass", "")),
+            peptide=get("peptide", ""),
         )
         return molecule if own.keys() & _MOLECULE_KEYS else None
 

@@ -136,6 +136,7 @@ def _own(spectrum: Spectrum) -> Iterator[str]:
             "smiles": molecule.smiles,
             "inchi": molecule.inchi,
             "formula": molecule.formula,
+            "peptide": molecule.peptide,
             "exact mass": "" if isnan(molecule.exact_mass) else repr(float(molecule.exact_mass)),
         }
     for name, text in texts.items():

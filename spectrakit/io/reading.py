@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops
+from spectrakit.io.library_formats import READERS
+from spectrakit.io.library_formats import reader_of as library_reader
 from spectrakit.io.record import BadSpectrum, tidy_peaks
 from spectrakit.io.sniff import sniff
 from spectrakit.io.streams import on_disk, open_bytes
@@ -79,6 +81,8 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
             from spectrakit.io.mgf import read_mgf as read
         elif account.format == "msp":
             from spectrakit.io.msp import read_msp as read
+        elif account.format in READERS:
+            read = library_reader(account.format)
         else:
             from spectrakit.io.traces.formats import reader_of
 

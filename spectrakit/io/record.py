@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.io import fields as f
+from spectrakit.peptides import nist_peptide, read_peptide
 from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 
 Columns = Mapping[str, NDArray[Any]]
@@ -140,6 +141,9 @@ def record_spectrum(
     adduct = get("adduct", "")
     charge_text = get("charge", pepmass_charge)
     magnitude, sign = f.charge_of(charge_text) if charge_text else (0, 0)
+    peptide, peptide_charge = _peptide(facts)
+    if not charge_text:
+        magnitude = peptide_charge
     if magnitude == 0 and "charge" in known:
         facts.keep("charge")
     polarity = sign or (f.polarity_of_adduct(adduct) if adduct else 0)
@@ -194,7 +198,7 @@ def record_spectrum(
         instrument=get("instrument", instrument_type),
         sample=get("sample", ""),
         replicate=int(known["replicate"]) if get("replicate", "").isdecimal() else 0,
-        molecule=_molecule(facts),
+        molecule=_molecule(facts, peptide),
         columns=columns,
         extra=facts.extra,
     )
@@ -263,21 +267,46 @@ def _retention_time(facts: Facts, time_unit: str) -> float:
     return nan
 
 
-def _molecule(facts: Facts) -> Molecule | None:
+def _peptide(facts: Facts) -> tuple[str, int]:
+    """Return the peptidoform in ProForma and its charge; another spelling is kept as it is."""
+    known = facts.known
+    text = known.get("peptide")
+    if text is not None:
+        peptide, charge = read_peptide(text)
+        if peptide != text:
+            facts.keep("peptide")
+        if peptide:
+            return peptide, charge
+    if "nist_mods" in known:
+        facts.keep("nist_mods")
+        return nist_peptide(known.get("name", ""), known["nist_mods"])
+    return "", 0
+
+
+def _molecule(facts: Facts, peptide: str) -> Molecule | None:
     get = facts.known.get
     mass = facts.number("exact_mass")
+    if mass <= 0:  # "EXACTMASS=0" says that it is not known
+        facts.keep("exact_mass")
+        mass = nan
     name = get("compound_name") or get("name", "")
     return molecule_of(
         name, get("inchikey", ""), get("smiles", ""), get("inchi", ""), get("formula", ""),
-        None if isnan(mass) else mass,
+        None if isnan(mass) else mass, peptide,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
 def molecule_of(
-    name: str, inchikey: str, smiles: str, inchi: str, formula: str, mass: float | None
+    name: str,
+    inchikey: str,
+    smiles: str,
+    inchi: str,
+    formula: str,
+    mass: float | None,
+    peptide: str = "",
 ) -> Molecule | None:
     """Return one object for the many spectra of a molecule."""
-    if not (name or inchikey or smiles or inchi or formula or mass is not None):
+    if not (name or inchikey or smiles or inchi or formula or mass is not None or peptide):
         return None
-    return Molecule(name, inchikey, smiles, inchi, formula, nan if mass is None else mass)
+    return Molecule(name, inchikey, smiles, inchi, formula, nan if mass is None else mass, peptide)

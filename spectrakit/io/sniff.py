@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 from spectrakit.errors import InputError
+from spectrakit.io.library_formats import READERS, recognise_library
 from spectrakit.io.streams import COPY_AGAIN, archive_error, is_zip, on_disk, open_bytes
 from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
 
-READABLE = ("mzml", "mgf", "msp", "store")
+READABLE = ("mzml", "mgf", "msp", "store", *READERS)
 _HEAD = 1 << 16
 _MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search parameters
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -19,10 +20,7 @@ _NOT_YET = {  # recognised -> (what it is, what makes it readable)
     "mzxml": ("mzXML", 'msconvert "{path}" --mzML --zlib'),
     "mzdata": ("mzData", 'msconvert "{path}" --mzML --zlib, or OpenMS FileConverter'),
     "imzml": ("imzML (imaging)", "OpenMS or an imaging tool, exported as mzML"),
-    "mzspeclib": ("a PSI spectral library text", "the program that wrote it, exported as MSP"),
-    "massbank": ("a MassBank record", "MassBank's own MSP export of the same record"),
-    "ms2": ("MS2 text", 'msconvert "{path}" --mgf'),
-    "json": ("JSON", "the library's site, downloaded as MSP or MGF"),
+    "json": ("JSON of no known library", "the library's site, as MoNA or GNPS JSON, MSP or MGF"),
 }
 
 
@@ -103,8 +101,8 @@ def _is_store(path: Path) -> bool:
 
 
 def _xml_kind(path: Path, head: bytes) -> str:
-    if head.lstrip().startswith(b"<mzSpecLib"):
-        return "mzspeclib"
+    if kind := recognise_library(head):
+        return kind
     body = _XML_PROLOG.sub(b"", head)
     root = _XML_ROOT.search(body)
     prolog = body[: root.start()] if root else body
@@ -121,14 +119,12 @@ def _xml_kind(path: Path, head: bytes) -> str:
 
 def _text_kind(head: bytes) -> str:
     text = head.lstrip()
-    if text.startswith((b"#PSI Spectral Library", b"MS:1003061|")):
-        return "mzspeclib"
+    if text.startswith((b"{", b"[")):
+        return recognise_library(head) or "json"
     if re.search(rb"^BEGIN IONS", head, re.MULTILINE):
         return "mgf"
-    if text.startswith(b"ACCESSION:") and b"\nRECORD_TITLE:" in head:
-        return "massbank"
+    if kind := recognise_library(head):
+        return kind
     if b"\x00" not in head and b"\nFirst X Value:" not in head and _MSP_LINE.search(head):
         return "msp"
-    if text.startswith((b"{", b"[")):
-        return "json"
-    return "ms2" if re.match(rb"[HS]\t", text) else ""
+    return ""

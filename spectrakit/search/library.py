@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from spectrakit.chemistry import canonical_adduct, exact_mass, known_adduct
 from spectrakit.errors import InputError
+from spectrakit.peptides import peptide_key
 from spectrakit.search.index import SpectralIndex
+from spectrakit.search.peptide_precursors import PeptidePrecursors
 from spectrakit.search.prepared import GRID, PreparedSpectra, prepare_spectra
 from spectrakit.search.structures import TextColumn
 from spectrakit.spectrum import Molecule, Spectrum
@@ -138,12 +140,17 @@ class LibraryBuilder:
         self._native_id: list[str] = []
         self._codes: dict[tuple[str, ...], int] = {}
         self._keys = CompoundKeys()
+        self.peptides = PeptidePrecursors()
 
     def add(self, spectrum: Spectrum) -> None:
         """Take one more spectrum; its row is the number of spectra added before."""
         molecule = spectrum.molecule or Molecule(name=spectrum.name)
+        inchikey = self._keys.inchikey(molecule)
         name = molecule.name or spectrum.name or spectrum.native_id
-        identity = (name, self._keys.inchikey(molecule), molecule.smiles, molecule.formula)
+        if molecule.peptide:
+            self.peptides.check(spectrum)
+            name = name if inchikey else molecule.peptide
+        identity = (name, inchikey, molecule.smiles, molecule.formula)
         adduct = canonical_adduct(spectrum.adduct)
         self._adduct.append(adduct)
         self._polarity.append(spectrum.polarity or _polarity_of(adduct))
@@ -185,7 +192,7 @@ class LibraryBuilder:
 
 
 class CompoundKeys:
-    """What makes two records one compound: the first InChIKey block, else the name.
+    """What makes two records one compound: the first InChIKey block, the peptidoform, the name.
 
     A key that the record gives is used; one that it lacks is computed from SMILES or InChI
     (RDKit, loaded only then), once for each distinct structure.
@@ -210,8 +217,11 @@ class CompoundKeys:
 
     def key(self, molecule: Molecule, name: str) -> str:
         """Return the identity under which spectra of one compound are gathered."""
-        inchikey = self.inchikey(molecule)
-        return inchikey[:14] if inchikey else f"name:{name.casefold()}"
+        if inchikey := self.inchikey(molecule):
+            return inchikey[:14]
+        if molecule.peptide:
+            return f"peptide:{peptide_key(molecule.peptide)}"
+        return f"name:{name.casefold()}"
 
 
 def _polarity_of(adduct: str) -> int:

@@ -22,7 +22,7 @@ MOLECULE_FIELDS = ("name", "inchikey", "smiles", "inchi", "formula", "exact_mass
 COLUMNS = (
     "file", "block", "row", "native_id", *LIKE_FIELD,
     *(f"molecule_{name}" for name in MOLECULE_FIELDS),
-    "axis_unit", "value_unit", "n_points", "points",
+    "axis_unit", "value_unit", "n_points", "points", "molecule_peptide",
 )  # fmt: skip
 JSON_COLUMNS = (
     "file", "block", "row", "modality", "native_id", *LIKE_FIELD, "is_trace", "is_profile",
@@ -49,6 +49,7 @@ def table_record(store: Store, block: Block, row: int, spectrum: Spectrum) -> di
         record[name] = None if name in _ZERO_IS_MISSING and not value else value
     molecule = spectrum.molecule or Molecule()
     record |= {f"molecule_{name}": getattr(molecule, name) for name in MOLECULE_FIELDS}
+    record["molecule_peptide"] = molecule.peptide
     record["axis_unit"], record["value_unit"] = spectrum.axis.unit, spectrum.value_unit
     record["n_points"] = len(spectrum)
     if np.ndim(spectrum.value) <= 2 and block.encoding != "grid2d":
@@ -99,7 +100,9 @@ def json_record(store: Store, block: Block, row: int, spectrum: Spectrum) -> dic
     }
     if spectrum.molecule is not None:
         molecule = spectrum.molecule
-        record["molecule"] = {name: getattr(molecule, name) for name in MOLECULE_FIELDS}
+        record["molecule"] = {
+            name: getattr(molecule, name) for name in (*MOLECULE_FIELDS, "peptide")
+        }
     if (indirect := block.axis_indirect) is not None:
         record["axis_indirect"], record["axis_indirect_unit"] = indirect.values, indirect.unit
     return {key: _json_value(value) for key, value in record.items()}

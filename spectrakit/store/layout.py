@@ -89,6 +89,7 @@ MOLECULES = (
     Column("inchi", "text", ""),
     Column("formula", "text", ""),
     Column("exact_mass", "float", nan, "Da"),
+    Column("peptide", "text", ""),
 )
 TABLES = {
     "samples": SAMPLES,

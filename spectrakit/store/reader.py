@@ -19,6 +19,7 @@ from spectrakit.store.text import as_objects
 
 MOLECULE_WINDOW = 16
 MOLECULE_WINDOWS_KEPT = 4096
+_EXACT_MASS = [column.name for column in MOLECULES].index("exact_mass")
 
 
 class Store:
@@ -216,7 +217,7 @@ class Store:
             table = self.molecules
             stop = min(window + MOLECULE_WINDOW, table.n)
             columns = [list(table.rows(column.name, window, stop)) for column in MOLECULES]
-            columns[-1] = np.asarray(columns[-1], np.float64).tolist()
+            columns[_EXACT_MASS] = np.asarray(columns[_EXACT_MASS], np.float64).tolist()
             known = [Molecule(*fields) for fields in zip(*columns, strict=True)]
             self._molecules[window] = known
             if len(self._molecules) > MOLECULE_WINDOWS_KEPT:

@@ -123,7 +123,7 @@ class MoleculeTable:
         return len(self._rows)
 
     def add(self, molecule: Molecule) -> int:
-        """Return the row of a molecule; two are one when all six fields are equal."""
+        """Return the row of a molecule; two are one when all fields are equal."""
         fields = (
             molecule.name,
             molecule.inchikey,
@@ -131,6 +131,7 @@ class MoleculeTable:
             molecule.inchi,
             molecule.formula,
             float(molecule.exact_mass).hex(),
+            molecule.peptide,
         )
         key = hashlib.blake2b(
             repr(fields).encode("utf-8", "surrogatepass"), digest_size=16

@@ -119,6 +119,9 @@ def _add_spectra(
             library = builder.finish()
             counts = {"spectra": kept - len(traces), "compounds": len(library.index.compounds)}
             told = {**library.attrs(), **about, **counts, "licences": _stated(builder.licences)}
+            if len(builder.peptides):
+                told["peptides"] = builder.peptides.attrs()
+                say(builder.peptides.sentence())
             writer.add_index(INDEX_NAME, library.arrays(), told)
         if len(traces):
             shelves = traces.finish()
@@ -206,6 +209,8 @@ def info(name: str) -> dict[str, Any]:
             "sources": sources,
             "embeddings": described(path, store.digest),
         }
+        if "peptides" in attrs:
+            known["peptides"] = attrs["peptides"]
         if traces := store.index_attrs(TRACE_INDEX):
             known["traces"] = {key: traces[key] for key in ("spectra", "compounds", "families")}
     if not known["licence"]:

@@ -19,7 +19,7 @@ json_values = st.recursive(
 )
 molecules = st.builds(
     Molecule, name=texts, inchikey=texts, smiles=texts, inchi=texts, formula=texts,
-    exact_mass=numbers,
+    exact_mass=numbers, peptide=texts,
 )  # fmt: skip
 column_types = st.sampled_from(["f4", "f8", "i2", "i8", "u1", "bool"])
 

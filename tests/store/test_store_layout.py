@@ -69,7 +69,7 @@ def everything(tmp_path_factory):
     }
     with StoreWriter(path, history={"command": "test"}) as writer:
         source = writer.add_source("a/b.mgf", "00", 3, "mgf", "x")
-        molecule = Molecule("n", "k", "s", "i", "f", 1.0)
+        molecule = Molecule("n", "k", "s", "i", "f", 1.0, "PEP")
         columns = {"ion mobility/K0": np.ones(2), "note": np.array(["a", "b"], object)}
         item = peaks(sample="s", instrument="i", molecule=molecule, columns=columns,
                      extra={"a": 1}, **full)  # fmt: skip

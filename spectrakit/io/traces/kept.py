@@ -91,7 +91,7 @@ def _molecule(record: object) -> Molecule | None:
     if not isinstance(record, dict):
         return None
     known = cast("dict[str, Any]", record)
-    names = ("name", "inchikey", "smiles", "inchi", "formula")
+    names = ("name", "inchikey", "smiles", "inchi", "formula", "peptide")
     found = replace(Molecule(), **{name: str(known.get(name, "")) for name in names})
     mass = known.get("exact_mass")
     return replace(found, exact_mass=float(mass)) if isinstance(mass, int | float) else found
