@@ -16,6 +16,7 @@ class OutputFormat(StrEnum):
     mzml = "mzml"
     mgf = "mgf"
     msp = "msp"
+    massbank = "massbank"
     jdx = "jdx"
     csv = "csv"
 
@@ -32,8 +33,8 @@ def convert(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP, JCAMP-DX, tables and exports of spectrometers (also "
-            ".gz, .bz2), a store, a folder, a glob, @list.txt, or '-' for stdin.",
+            help="Spectra: mzML, MGF, MSP, MassBank, MoNA or GNPS JSON, mzSpecLib, MS2, JCAMP-DX, "
+            "tables and exports of spectrometers (also .gz, .bz2), a store, a folder, a glob, @list.txt, or '-' for stdin.",
         ),
     ],
     out: Annotated[
@@ -42,8 +43,8 @@ def convert(
             "--out",
             "-o",
             metavar="FILE|FOLDER/",
-            help="NAME.h5: one store; NAME.mzML, .mgf, .msp, .jdx or .csv (also .gz): an "
-            "export; a folder: one file for each input.",
+            help="NAME.h5: one store; NAME.mzML, .mgf, .msp, .txt (MassBank), .jdx or .csv "
+            "(also .gz): an export; a folder: one file for each input.",
         ),
     ],
     output_format: Annotated[

@@ -139,7 +139,9 @@ NOTES: dict[str, dict[str, str]] = {
             "should be a number and is none is an error."
         ),
         "FORMATS": (
-            "The content decides, not the name. Peaks: mzML, MGF, MSP. Instruments: Galactic SPC "
+            "The content decides, not the name. Peaks: mzML, MGF, MSP (NIST, "
+            "MoNA, RIKEN, MS-DIAL, GOLM, AMDIS MSL, SpectraST and others), MassBank records, MoNA and "
+            "GNPS JSON, mzSpecLib and mzVault text, MS1 and MS2 text. Instruments: Galactic SPC "
             "(old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
             "SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
             "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "
@@ -147,7 +149,7 @@ NOTES: dict[str, dict[str, str]] = {
             "Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and ECOSTRESS text, FITS. "
             "Arrays and tables: MATLAB (4 to 7.3, with dataset objects), HDF5 and netCDF, numpy, "
             "Parquet (needs pyarrow), Excel, CSV and TSV, columns of text. Written: stores, mzML, "
-            "MGF and MSP for peaks, JCAMP-DX and CSV for traces."
+            "MGF, MSP and MassBank records for peaks, JCAMP-DX and CSV for traces."
         ),
     },
     "identify": {

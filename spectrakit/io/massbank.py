@@ -23,6 +23,7 @@ from spectrakit.io.massbank_tags import (
     LINKS,
     MEANINGS,
     OWN,
+    OWN_HEADER,
     PARTED,
     PLACEHOLDERS,
     TABLES,
@@ -66,21 +67,27 @@ def read_massbank(path: Path, stream: BinaryIO, account: InputAccount) -> Iterat
     """
     drops = Drops(path, account)
     line, index = 1, 0
-    for block in split_records(path, stream, b"\n//"):
+    blocks = split_records(path, stream, b"\n//")
+    block = next(blocks)
+    while block is not None:
+        following = next(blocks, None)
         text = decode(block)
         body = text.lstrip("\n /\t\r")  # what is left of the last separator, and blank lines
         start = line + text.count("\n", 0, len(text) - len(body))
         line += text.count("\n") + 1
+        block = following
         if not body.strip():
             continue
-        place = f"entry {index + 1}, line {start}"
         try:
-            yield _spectrum(_record(body), index, account)
+            record = _record(body)
+            if following is None and record.declared != str(len(record.peaks)):
+                raise BadSpectrum(_ENDLESS)
+            yield _spectrum(record, index, account)
         except BadPeakLine as error:
             where = f"entry {index + 1}, line {start + error.line}"
             drops.drop(str(error), f"{where} ({error.text.strip()[:40]!r})")
         except BadSpectrum as error:
-            drops.drop(str(error), place)
+            drops.drop(str(error), f"entry {index + 1}, line {start}")
         index += 1
 
 
@@ -147,7 +154,7 @@ def _field(tag: str, value: str) -> Field:
 
 def _spectrum(record: _Record, index: int, account: InputAccount) -> Spectrum:
     if not record.has_list:
-        raise BadSpectrum(_NO_LIST if record.declared else _ENDLESS)
+        raise BadSpectrum(_NO_LIST)
     mz, intensity, relative = _peaks(record.peaks)
     columns: dict[str, Any] = {}
     if len(relative) and not _is_scaled(intensity, relative):
@@ -156,7 +163,7 @@ def _spectrum(record: _Record, index: int, account: InputAccount) -> Spectrum:
     if any(notes):
         columns["annotation"] = note_column(notes)
     fields = record.fields
-    if record.header:
+    if record.header and record.header != OWN_HEADER:
         fields.append(("", "PK$ANNOTATION", record.header))
     fields += [("", "PK$ANNOTATION LINE", text) for text in lost]
     if record.declared and record.declared != str(len(mz)):

@@ -9,6 +9,7 @@ the name ``AC$MASS_SPECTROMETRY MS_TYPE``.
 OWN = "spectrakit-field "
 KEPT = "spectrakit-extra "
 PLACEHOLDERS = "spectrakit-not-stated "
+OWN_HEADER = "m/z annotation"  # of PK$ANNOTATION, where the source had none
 FULL_SCALE = 999  # what rel.int. of the base peak is
 
 TABLES = ("PK$PEAK", "PK$ANNOTATION")

@@ -20,6 +20,7 @@ from spectrakit.io.massbank_tags import (
     OBLIGATORY,
     ORDER,
     OWN,
+    OWN_HEADER,
     PARTED,
     PLACEHOLDERS,
     SHARED,
@@ -29,7 +30,6 @@ from spectrakit.spectrum import FloatArray, Spectrum
 
 _FAMILY = re.compile(r"(\S+?)(?: (\S+|SOLVENT [A-Z]))?")
 _FOLLOWS = ("PK$SPLASH", "PK$NUM_PEAK", "PK$ANNOTATION", "PK$ANNOTATION LINE")  # from the peaks
-_OWN_HEADER = "m/z annotation"
 
 Tags = dict[str, list[str]]
 
@@ -62,6 +62,9 @@ def _head(spectrum: Spectrum) -> list[str]:
             parts = ("CH$NAME", "AC$INSTRUMENT_TYPE", "AC$MASS_SPECTROMETRY MS_TYPE")
             stated = "; ".join(tags[part][0].replace(";", ",") for part in parts)
         tags[tag] = [one_line(stated) or OBLIGATORY[tag]]
+    if key := splash(spectrum.mz.tolist(), spectrum.intensity.tolist()):
+        tags["PK$SPLASH"] = [key]
+        missing += [] if "PK$SPLASH" in spectrum.extra else ["PK$SPLASH"]
     comments = [f"{OWN}{key}={value}" for key, value in own]
     if kept:
         comments.append(KEPT + json.dumps(kept, ensure_ascii=True))
@@ -69,8 +72,6 @@ def _head(spectrum: Spectrum) -> list[str]:
         comments.append(PLACEHOLDERS + ", ".join(missing))
     if comments:
         tags["COMMENT"] = [*tags.get("COMMENT", []), *comments]
-    if key := splash(spectrum.mz.tolist(), spectrum.intensity.tolist()):
-        tags["PK$SPLASH"] = [key]
     lines: list[str] = []
     for tag in sorted(tags, key=_place):
         name, _, part = tag.partition(" ")
@@ -153,7 +154,7 @@ def _annotations(spectrum: Spectrum) -> list[str]:
     if not cut:
         return []
     whole = zip(spectrum.mz.tolist(), notes, strict=True)
-    return [f"PK$ANNOTATION: {_OWN_HEADER}"] + [
+    return [f"PK$ANNOTATION: {OWN_HEADER}"] + [
         f"  {_positional(mz)} {note.replace(' ', chr(0xA0))}" for mz, note in whole if note
     ]
 

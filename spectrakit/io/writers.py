@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from spectrakit.atomic import atomic_path
 from spectrakit.errors import UsageError
+from spectrakit.io.massbank_writer import write_massbank
 from spectrakit.io.mzml_writer import write_mzml
 from spectrakit.io.text_writers import write_mgf, write_msp
 from spectrakit.io.traces import tidy_writer as tidy
@@ -20,6 +21,7 @@ NO_COLUMNS: set[str] = set()
 KEPT_COLUMNS = {  # others, mzML and stores, keep all
     ".mgf": {"annotation", "charge"},
     ".msp": {"annotation"},
+    ".txt": {"annotation", "relative_intensity"},
     ".jdx": NO_COLUMNS,
     ".dx": NO_COLUMNS,
     ".csv": NO_COLUMNS,
@@ -28,10 +30,12 @@ WRITERS = {
     ".mzml": write_mzml,
     ".mgf": write_mgf,
     ".msp": write_msp,
+    ".txt": write_massbank,
     ".jdx": jcamp.write_jcamp,
     ".dx": jcamp.write_jcamp,
     ".csv": tidy.write_tidy,
 }
+KINDS = {"massbank": "txt"}  # names of formats that are not their suffix
 _REFUSALS = {".jdx": jcamp.why_not, ".dx": jcamp.why_not, ".csv": tidy.why_not}
 _TRACE = "a trace, which has no peak list"
 
@@ -46,7 +50,7 @@ def export_suffix(path: Path) -> str:
     if suffix not in WRITERS:
         raise UsageError(
             f"{path}: '{suffix or path.name}' says no format to write.",
-            hint="End --out in .h5 (a store), .mzML, .mgf, .msp, .jdx or .csv (also with .gz), or "
+            hint="End --out in .h5 (a store), .mzML, .mgf, .msp, .txt (MassBank), .jdx or .csv (also with .gz), or "
             "give a folder with a / at its end.",
         )
     return suffix
@@ -54,6 +58,7 @@ def export_suffix(path: Path) -> str:
 
 def why_not(spectrum: Spectrum, kind: str) -> str:
     """Return why a format (``mgf``, ``jdx``, ...) cannot hold a spectrum; empty when it can."""
+    kind = KINDS.get(kind, kind)
     if f".{kind}" in _REFUSALS:
         return _REFUSALS[f".{kind}"](spectrum)
     return _TRACE if spectrum.is_trace else ""
@@ -73,7 +78,7 @@ def write_spectra(path: Path, spectra: Iterable[Spectrum], kind: str = "") -> in
         UsageError: another suffix, or spectra that do not go into one file of this format.
         InputError: the file cannot be written.
     """
-    suffix = f".{kind}" if kind else export_suffix(path)
+    suffix = f".{KINDS.get(kind, kind)}" if kind else export_suffix(path)
     write = WRITERS[suffix]
     if suffix in KEPT_COLUMNS:
         spectra = _naming_lost_columns(spectra, path, KEPT_COLUMNS[suffix])

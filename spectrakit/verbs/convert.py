@@ -40,6 +40,7 @@ SUFFIXES = {
     "mzml": ".mzML",
     "mgf": ".mgf",
     "msp": ".msp",
+    "massbank": ".txt",
     "jdx": ".jdx",
     "dx": ".dx",
     "csv": ".csv",
