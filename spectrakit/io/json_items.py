@@ -58,13 +58,14 @@ class _Text:
         """Read on, more the longer the value is; return whether there was any."""
         if self._ended:
             return False
-        self._lines += self.held.count("\n", 0, self.at)
-        self.held = self.held[self.at :]
-        self.at = 0
-        data = self._stream.read(max(_CHUNK, len(self.held)))
+        data = self._stream.read(max(_CHUNK, len(self.held) - self.at))
         self._ended = not data
-        self.held += self._decoder.decode(data, final=not data)
-        return not self._ended
+        fresh = self._decoder.decode(data, final=not data)
+        if fresh:
+            self._lines += self.held.count("\n", 0, self.at)
+            self.held = self.held[self.at :] + fresh
+            self.at = 0
+        return bool(fresh) or not self._ended
 
     def skip(self) -> None:
         """Go past blanks and commas."""
@@ -104,7 +105,10 @@ class _Text:
                 if self.more():
                     continue
                 reason = getattr(error, "msg", "a number is too long")
-                lines = self.line() + getattr(error, "lineno", 1) - 1
+                if isinstance(error, json.JSONDecodeError):
+                    lines = self._lines + error.lineno - 1
+                else:
+                    lines = self.line()
                 raise InputError(
                     f"{self._path}: line {lines}: no JSON: {reason[:80]}.", hint=_HINT
                 ) from None
