@@ -34,7 +34,8 @@ def convert(
         typer.Argument(
             metavar="INPUT...",
             help="Spectra: mzML, MGF, MSP, MassBank, MoNA or GNPS JSON, mzSpecLib, MS2, JCAMP-DX, "
-            "tables and exports of spectrometers (also .gz, .bz2), a store, a folder, a glob, @list.txt, or '-' for stdin.",
+            "tables and exports of spectrometers (also .gz, .bz2), a store, a folder, a glob, "
+            "@list.txt, or '-' for stdin.",
         ),
     ],
     out: Annotated[

@@ -25,6 +25,7 @@ _ALIASES = {
     "stdinchi": "inchi",
     "metbinchi": "inchi",
     "seq": "peptide",
+    "peptidesequence": "peptide",
     "peptide": "peptide",
     "proforma": "peptide",
     "mods": "nist_mods",

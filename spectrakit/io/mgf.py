@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_records
+from spectrakit.io.mgf_notes import KEY as NOTES
+from spectrakit.io.mgf_notes import with_notes
 from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
-from spectrakit.io.record import BadSpectrum, Field, field_of, record_spectrum
+from spectrakit.io.record import BadSpectrum, Columns, Field, field_of, record_spectrum
 from spectrakit.spectrum import Spectrum
 
 _ID_ORDER = ("spectrum_id", "title", "scans", "feature_id")
@@ -96,9 +98,12 @@ def _spectrum(block: bytes, common: dict[str, str], index: int) -> Spectrum:
         mz, intensity, notes = parse_peaks(body, comments=_COMMENTS) if body else _NOTHING
     except BadPeakLine as error:
         raise BadPeakLine(error.line + 1 + header.count("\n"), error.text) from None
+    columns: Columns = _third_column(notes)
+    if NOTES in header:
+        fields, columns = with_notes(fields, columns, len(mz))
     return record_spectrum(
         fields,
-        (mz, intensity, _third_column(notes)),
+        (mz, intensity, columns),
         id_order=_ID_ORDER,
         time_unit="s",
         index=index,

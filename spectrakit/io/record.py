@@ -103,7 +103,11 @@ class Facts:
         """Put a field under its own key into ``extra``: it was not understood or not used."""
         value = self.known[meaning]
         key = next(key for m, key, v in self.fields if m == meaning and v == value)
-        add_extra(self.extra, key, value)
+        if key in self.extra:  # what came later is there already
+            later = self.extra[key]
+            self.extra[key] = [value, *later] if isinstance(later, list) else [value, later]
+        else:
+            self.extra[key] = value
 
     def number(self, meaning: str) -> float:
         """Return a number, or NaN; a text that is none stays readable in ``extra``."""
@@ -270,6 +274,8 @@ def _retention_time(facts: Facts, time_unit: str) -> float:
 def _peptide(facts: Facts) -> tuple[str, int]:
     """Return the peptidoform in ProForma and its charge; another spelling is kept as it is."""
     known = facts.known
+    if "nist_mods" in known:
+        facts.keep("nist_mods")
     text = known.get("peptide")
     if text is not None:
         peptide, charge = read_peptide(text)
@@ -278,7 +284,6 @@ def _peptide(facts: Facts) -> tuple[str, int]:
         if peptide:
             return peptide, charge
     if "nist_mods" in known:
-        facts.keep("nist_mods")
         return nist_peptide(known.get("name", ""), known["nist_mods"])
     return "", 0
 

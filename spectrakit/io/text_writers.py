@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from spectrakit.io.field_texts import charge_text, number_text, one_line, shared_fields
 from spectrakit.io.fields import canonical
+from spectrakit.io.mgf_notes import notes_line
 from spectrakit.spectrum import Spectrum
 
 _MGF_KEYS = {"PEPTIDE": "SEQ"}
@@ -16,7 +17,8 @@ _IDS = ("accession", "spectrum_id", "db", "title", "name")
 def write_mgf(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
     """Write spectra as MGF and return how many; TITLE is the native id.
 
-    A per-peak column ``charge`` or ``annotation`` becomes the third column.
+    A per-peak column ``charge`` becomes the third column; ``annotation`` is one parameter, since
+    other readers take a third column for a charge.
     """
     count = 0
     for count, spectrum in enumerate(spectra, 1):  # noqa: B007 - the last count is returned
@@ -36,7 +38,9 @@ def write_mgf(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
         fields = shared_fields(spectrum)
         lines += [f"{_MGF_KEYS.get(key, key)}={value}" for key, value in fields]
         lines += [f"{key.replace('=', ':')}={value}" for key, value in _extras(spectrum.extra)]
-        lines += _peak_lines(spectrum, quote="")
+        if any(notes := _annotations(spectrum) or ()):
+            lines.append(notes_line(notes))
+        lines += _peak_lines(spectrum, _charges(spectrum))
         lines.append("END IONS\n\n")
         handle.write("\n".join(lines).encode())
     return count
@@ -66,7 +70,7 @@ def write_msp(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
         lines += [f"{key}: {value}" for key, value in shared_fields(spectrum)]
         lines += [f"{key.replace(':', ' ')}: {value}" for key, value in _extras(spectrum.extra)]
         lines.append(f"Num Peaks: {len(spectrum)}")
-        lines += _peak_lines(spectrum, quote='"')
+        lines += _peak_lines(spectrum, _quoted(_annotations(spectrum)))
         lines.append("\n")
         handle.write("\n".join(lines).encode())
     return count
@@ -84,19 +88,28 @@ def _extras(extra: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield plain, one_line(text)
 
 
-def _peak_lines(spectrum: Spectrum, quote: str) -> list[str]:
+def _peak_lines(spectrum: Spectrum, notes: list[str] | None) -> list[str]:
     mz = map(number_text, spectrum.mz.tolist())
     intensity = map(number_text, spectrum.intensity.tolist())
-    notes = _notes(spectrum, quote)
     if notes is None:
         return [f"{m} {i}" for m, i in zip(mz, intensity, strict=True)]
     return [f"{m} {i} {n}".rstrip() for m, i, n in zip(mz, intensity, notes, strict=True)]
 
 
-def _notes(spectrum: Spectrum, quote: str) -> list[str] | None:
-    if "annotation" in spectrum.columns:
-        texts = [one_line(str(text)).replace('"', "'") for text in spectrum.columns["annotation"]]
-        return [f"{quote}{text}{quote}" if text else "" for text in texts]
-    if "charge" in spectrum.columns and not quote:
-        return [f"{int(charge)}+" if charge else "" for charge in spectrum.columns["charge"]]
-    return None
+def _charges(spectrum: Spectrum) -> list[str] | None:
+    if "charge" not in spectrum.columns:
+        return None
+    return [f"{int(charge)}+" if charge else "" for charge in spectrum.columns["charge"]]
+
+
+def _annotations(spectrum: Spectrum) -> list[str] | None:
+    if "annotation" not in spectrum.columns:
+        return None
+    return [one_line(str(text)) for text in spectrum.columns["annotation"]]
+
+
+def _quoted(notes: list[str] | None) -> list[str] | None:
+    if notes is None:
+        return None
+    plain = (note.replace('"', "'") for note in notes)
+    return [f'"{note}"' if note else "" for note in plain]

@@ -1,14 +1,13 @@
 """MassBank records: read whole, written so that they are valid and read back the same.
 
-The records here are authored from facts of the format; the peaks and the SPLASH of rutin's are those
-that MassBank prints as an example of its format.
+The records here are authored from facts of the format; the peaks and the SPLASH of rutin's are
+those that MassBank prints as an example of its format.
 """
 
 import dataclasses
 import json
 
 import numpy as np
-import pytest
 from builders import read, read_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -183,7 +182,8 @@ def test_records_of_other_formats_have_every_obligatory_tag_in_order(tmp_path, c
     """Placeholders are named as such and are not read back."""
     source, out = tmp_path / "in.mgf", tmp_path / "out.txt"
     source.write_text(
-        "BEGIN IONS\nTITLE=one\nPEPMASS=200.5\nCHARGE=2+\nlicense=CC0\n100.5 3\n150.25 4.5\nEND IONS\n"
+        "BEGIN IONS\nTITLE=one\nPEPMASS=200.5\nCHARGE=2+\nlicense=CC0\n100.5 3\n150.25 4.5\n"
+        "END IONS\n"
     )
     assert cli("convert", source, "-o", out, "--format", "massbank").exit_code == 0
     lines = out.read_text().splitlines()
@@ -241,7 +241,8 @@ def test_splash_equals_what_real_records_print(shared_data):
     agree = differ = 0
     for name in (
         "msp/massbank_eu_nist_for_mse.msp", "msp/massbank_five_spectra.msp", "msp/minimona.msp",
-        "identify/pma/massbank_nist_for_tests.msp", "identify/pma/MoNA-export-LC-MS-MS_Spectra.json",
+        "identify/pma/massbank_nist_for_tests.msp",
+        "identify/pma/MoNA-export-LC-MS-MS_Spectra.json",
     ):  # fmt: skip
         for s in read(folder / name)[0]:
             printed = next((v for k, v in s.extra.items() if k.lower() == "splash"), "")
@@ -252,6 +253,8 @@ def test_splash_equals_what_real_records_print(shared_data):
 
 
 def test_records_with_rounded_relative_intensities_have_no_column_for_them(tmp_path):
-    text = RECORD.replace("684 11", "684 12").replace("368 64", "368 66").replace("210 587", "210 588")
+    text = (
+        RECORD.replace("684 11", "684 12").replace("368 64", "368 66").replace("210 587", "210 588")
+    )
     (s,), _ = read_text(tmp_path, text)
     assert list(s.columns) == ["annotation"]

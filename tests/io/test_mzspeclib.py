@@ -136,7 +136,9 @@ def test_a_bad_spectrum_costs_only_itself(tmp_path, caplog, old, new, reason):
     assert [s.native_id for s in spectra] == ["8"]
     assert dict(account.dropped) == {reason: 1}
     if reason == "malformed peak line":
-        line = MZSPECLIB.splitlines().index("110.0711\t1329.4\tIC[Carbamidomethyl]/-0.0008,y2^2/0.1\t5/5")
+        line = MZSPECLIB.splitlines().index(
+            "110.0711\t1329.4\tIC[Carbamidomethyl]/-0.0008,y2^2/0.1\t5/5"
+        )
         assert f"line {line + 1} " in caplog.text
 
 

@@ -171,4 +171,4 @@ def test_a_failing_source_leaves_no_file(tmp_path):
 
 def test_unknown_suffixes_are_refused(tmp_path):
     with pytest.raises(UsageError, match="says no format"):
-        write_spectra(tmp_path / "a.txt", small())
+        write_spectra(tmp_path / "a.doc", small())

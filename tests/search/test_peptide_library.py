@@ -20,7 +20,8 @@ def mgf(entries):
         seq = f"SEQ={peptide}\n" if peptide else ""
         lines = "\n".join(f"{mz:.3f} {i}" for mz, i in peaks)
         blocks.append(
-            f"BEGIN IONS\nTITLE={title}\nPEPMASS={precursor:.5f}\nCHARGE=2+\n{seq}{lines}\nEND IONS\n"
+            f"BEGIN IONS\nTITLE={title}\nPEPMASS={precursor:.5f}\nCHARGE=2+\n"
+            f"{seq}{lines}\nEND IONS\n"
         )
     return "\n".join(blocks)
 

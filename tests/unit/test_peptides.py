@@ -74,8 +74,10 @@ def test_modifications_weigh_what_unimod_says():
         known = database.searchModifications(name)
         same = [m for m in known if m.getUniModRecordId() == record]
         assert same, name
-        assert mass_of(name) == mass_of(f"UNIMOD:{record}") == pytest.approx(
-            same[0].getDiffMonoMass(), abs=2e-5
+        assert (
+            mass_of(name)
+            == mass_of(f"UNIMOD:{record}")
+            == pytest.approx(same[0].getDiffMonoMass(), abs=2e-5)
         ), name
 
 
