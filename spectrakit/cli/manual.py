@@ -140,8 +140,8 @@ NOTES: dict[str, dict[str, str]] = {
         ),
         "FORMATS": (
             "The content decides, not the name. Peaks: mzML, MGF, MSP (NIST, MoNA, "
-            "RIKEN, MS-DIAL, GOLM, AMDIS MSL, SpectraST and others), MassBank records, MoNA and GNPS "
-            "JSON, mzSpecLib and mzVault text, MS1 and MS2 text. Instruments: Galactic SPC "
+            "RIKEN, MS-DIAL, GOLM, AMDIS MSL, SpectraST and others), MassBank records, MoNA and "
+            "GNPS JSON, mzSpecLib and mzVault text, MS1 and MS2 text. Instruments: Galactic SPC "
             "(old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
             "SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
             "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "

@@ -50,8 +50,8 @@ def export_suffix(path: Path) -> str:
     if suffix not in WRITERS:
         raise UsageError(
             f"{path}: '{suffix or path.name}' says no format to write.",
-            hint="End --out in .h5 (a store), .mzML, .mgf, .msp, .txt (MassBank), .jdx or .csv (also "
-            "with .gz), or give a folder with a / at its end.",
+            hint="End --out in .h5 (a store), .mzML, .mgf, .msp, .txt (MassBank), .jdx or .csv "
+            "(also with .gz), or give a folder with a / at its end.",
         )
     return suffix
 

@@ -9,7 +9,8 @@ where S is the spectral entropy similarity in which a matched peak pair counts
 exp(-delta^2 / 2 sigma^2), delta the m/z difference; the mixture of the replicates, weighted by
 how alike they are to q, stands for an energy between those measured; and the two views v are
 the whole spectrum (c = 1) and the spectrum without its precursor peak (c = 0.5), which
-dominates at low energy and says nothing about structure.
+dominates at low energy and says nothing about structure. Fragments of a precursor of z charges
+reach up to z times its m/z, and only its own peak is left out in the second view.
 
 The constants were chosen on tuning queries (``tests/benchmarks/library_search.py --tune``).
 Number, energy and origin of a compound's spectra do not enter. The *score* a user sees stays
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.chemistry import known_adduct
 from spectrakit.preprocess.peaks import IntArray, entropy_weighted, normalised
 from spectrakit.search.index import Matches, SpectralIndex
 from spectrakit.search.matching import CHUNK_PEAKS, PeakMatches, match_peaks
@@ -74,6 +76,7 @@ def rank_compounds(
     *,
     tolerance: Tolerance,
     weights: EvidenceWeights = DEFAULT_WEIGHTS,
+    charges: IntArray | None = None,
 ) -> Compounds:
     """Combine matched library spectra to compounds and rank these for each query.
 
@@ -83,12 +86,17 @@ def rank_compounds(
         matches: as ``SpectralIndex.search`` returned them (best first within each query).
         tolerance: fragment tolerance of the search.
         weights: other constants than the chosen ones, for comparisons.
+        charges: (m,) of the precursors of the queries, without sign; those of the library come
+            from its adducts. All are taken as 1 where this is not given.
 
     Returns:
         One entry for each (query, compound), sorted by query, then evidence falling; equal
         evidence by score, then by compound key.
     """
     compound = index.compound[matches.row].astype(np.int64)
+    charge = (np.ones(len(queries), np.int64), np.ones(len(index.adduct), np.int64))
+    if charges is not None:
+        charge = (charges, adduct_charges(index))
     group_query: list[IntArray] = []
     group_compound: list[IntArray] = []
     group_evidence: list[FloatArray] = []
@@ -96,7 +104,7 @@ def rank_compounds(
     for part in _whole_queries(index, matches):
         key = matches.query[part] * (len(index.compounds) + 1) + compound[part]
         _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        evidence = _evidence(index, queries, matches.where(part), group, tolerance, weights)
+        evidence = _evidence(index, queries, matches.where(part), group, tolerance, weights, charge)
         group_query.append(matches.query[part][first])
         group_compound.append(compound[part][first])
         group_match.append(first + part.start)  # matches are best first, so the first is best
@@ -108,6 +116,13 @@ def rank_compounds(
     code, total = np.concatenate(group_compound), np.concatenate(group_evidence)
     order = np.lexsort((code, -matches.score[of_match], -total, query))
     return Compounds(query[order], code[order], total[order], of_match[order])
+
+
+def adduct_charges(index: SpectralIndex) -> IntArray:
+    """(n,) int64 charge of each library spectrum by its adduct, without sign; 1 where not said."""
+    ions = [known_adduct(adduct) for adduct in index.adducts]
+    of_code = np.array([*(abs(ion.charge) if ion else 1 for ion in ions), 1], np.int64)
+    return of_code[index.adduct]  # code -1, not said, takes the last
 
 
 def _whole_queries(index: SpectralIndex, matches: Matches) -> Iterator[slice]:
@@ -131,6 +146,7 @@ def _evidence(
     group: IntArray,
     tolerance: Tolerance,
     weights: EvidenceWeights,
+    charge: tuple[IntArray, IntArray],
 ) -> FloatArray:
     """(n_groups,) float64 evidence of each (query, compound) group of matches."""
     query_rows, pair_query = np.unique(matches.query, return_inverse=True)
@@ -140,7 +156,8 @@ def _evidence(
     close = _closeness(asked, library, found, tolerance, weights.sigma_per_tolerance)
     total = np.zeros(int(group.max()) + 1)
     for above, weight in weights.views:
-        a, b = _view(asked, above)[found.query_peak], _view(library, above)[found.library_peak]
+        a = _view(asked, above, charge[0][query_rows])[found.query_peak]
+        b = _view(library, above, charge[1][library_rows])[found.library_peak]
         best, mixture = _best_and_mixture(
             found, a, b, close, group, len(asked.mz), weights.sharpness
         )
@@ -160,14 +177,19 @@ def _closeness(
     return np.exp(-0.5 * ((queries.mz[found.query_peak] - mz) / sigma) ** 2)
 
 
-def _view(spectra: PreparedSpectra, above: float) -> FloatArray:
-    """(n_peaks,) float64 entropy-weighted intensities of the peaks up to precursor + above.
+def _view(spectra: PreparedSpectra, above: float, charge: IntArray) -> FloatArray:
+    """(n_peaks,) float64 entropy-weighted intensities up to charge * precursor + above.
 
-    The others are 0; spectra without a precursor keep all.
+    The others are 0, and where ``above`` is negative the precursor's own peak as well; spectra
+    without a precursor keep all.
     """
-    limit = np.repeat(spectra.precursor_mz + above, spectra.counts)
+    limit = np.repeat(spectra.precursor_mz * charge + above, spectra.counts)
+    mz = spectra.mz * GRID
     with np.errstate(invalid="ignore"):
-        keep = ~(spectra.mz * GRID > limit)
+        keep = ~(mz > limit)
+        if above < 0 and (charge > 1).any():
+            own = np.repeat(np.where(charge > 1, spectra.precursor_mz, np.nan), spectra.counts)
+            keep &= ~(np.abs(mz - own) < -above)
     lists = spectra.as_peak_lists()
     weight = np.zeros(len(keep))
     weight[keep] = entropy_weighted(normalised(lists.where(keep)))

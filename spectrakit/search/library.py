@@ -151,7 +151,7 @@ class LibraryBuilder:
             self.peptides.check(spectrum)
             name = name if inchikey else molecule.peptide
         identity = (name, inchikey, molecule.smiles, molecule.formula)
-        adduct = canonical_adduct(spectrum.adduct)
+        adduct = canonical_adduct(spectrum.adduct) or _protonated(spectrum)
         self._adduct.append(adduct)
         self._polarity.append(spectrum.polarity or _polarity_of(adduct))
         self._compound.append(self._keys.key(molecule, identity[0]))
@@ -222,6 +222,15 @@ class CompoundKeys:
         if molecule.peptide:
             return f"peptide:{peptide_key(molecule.peptide)}"
         return f"name:{name.casefold()}"
+
+
+def _protonated(spectrum: Spectrum) -> str:
+    """Return the ion of a peptide of known charge: protons are what it gains or loses."""
+    charge = spectrum.charge
+    if not charge or spectrum.molecule is None or not spectrum.molecule.peptide:
+        return ""
+    number, sign = (str(abs(charge)) if abs(charge) > 1 else ""), "+" if charge > 0 else "-"
+    return canonical_adduct(f"[M{sign}{number}H]{number}{sign}")
 
 
 def _polarity_of(adduct: str) -> int:

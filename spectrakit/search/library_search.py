@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spectrakit.chemistry import known_adduct
 from spectrakit.search.confidence import compound_probabilities
 from spectrakit.search.embedding_index import EmbeddingIndex
 from spectrakit.search.evidence import rank_compounds
@@ -143,6 +144,7 @@ def _compounds(
         asked.queries.spectra.take(part),
         matches,
         tolerance=settings.fragment_tolerance,
+        charges=np.array([_charge(batch[asked.owner[row]]) for row in part], np.int64),
     )
     near = np.full(len(ranked), np.nan)
     if embedded is not None:
@@ -185,6 +187,12 @@ def _compounds(
         )
         found.append((evidence, asked.owner[question]))
     return found
+
+
+def _charge(query: Query) -> int:
+    """Return the charge of a query's precursor without its sign; 1 where it is not said."""
+    ion = known_adduct(query.adduct) if query.adduct else None
+    return abs(query.spectrum.charge) or (abs(ion.charge) if ion else 1)
 
 
 def _weighed(evidence: list[Evidence]) -> list[Evidence]:

@@ -137,3 +137,26 @@ def test_an_energy_between_two_measured_ones_is_recognised():
 def test_no_matches_give_no_compounds():
     _, _, found = ranked(LIBRARY, ["C"] * 60, [])
     assert len(found) == 0
+
+
+def test_fragments_above_a_multiply_charged_precursor_count():
+    """A doubly charged peptide breaks into ions of up to twice its m/z; they were thrown away."""
+    intensity = [10.0, 20.0, 100.0, 90.0]
+    query = spectrum([150.0, 250.0, 620.0, 730.0], intensity, 500.0, 1)
+    right = spectrum([150.0, 250.0, 620.0, 730.0], intensity, 500.0, 1)
+    wrong = spectrum([150.0, 250.0, 640.0, 750.0], intensity, 500.0, 1)
+    index = SpectralIndex.build(
+        prepare_spectra([right, wrong]),
+        polarity=np.array([1, 1]),
+        adducts=["[M+2H]2+", "[M+2H]2+"],
+        compounds=["right", "wrong"],
+    )
+    asked = prepare_queries([query])
+    matches = index.search(asked, SETTINGS)
+    options = {"tolerance": DEFAULT_TOLERANCE}
+    blind = rank_compounds(index, asked.spectra, matches, **options)
+    assert blind.evidence[0] == pytest.approx(blind.evidence[1])  # as if singly charged
+    seeing = rank_compounds(index, asked.spectra, matches, charges=np.array([2]), **options)
+    assert index.compound_key(int(seeing.compound[0])) == "right"
+    assert seeing.evidence[0] == pytest.approx(3.0)  # identical: 1 * (1 + 1) + 0.5 * (1 + 1)
+    assert seeing.evidence[1] < 1.0
