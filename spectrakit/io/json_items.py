@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from spectrakit.errors import InputError
 
@@ -90,7 +90,7 @@ class _Text:
         self.peek()
         while True:
             try:
-                found, end = cast("tuple[Any, int]", _DECODER.raw_decode(self.held, self.at))
+                found, end = _DECODER.raw_decode(self.held, self.at)
             except RecursionError:
                 raise InputError(
                     f"{self._path}: line {self.line()}: the JSON is nested too deeply.", hint=_HINT

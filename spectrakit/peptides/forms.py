@@ -129,7 +129,7 @@ def nist_peptide(name: str, mods: str) -> tuple[str, int]:
         return "", 0
     sequence = re.sub(r"\[[^\]]*\]|\([^)]*\)|[nc](?=\[)", "", match[1])
     sequence = re.sub(r"^n|c$", "", sequence)
-    found = _NIST_MOD.findall(mods)
+    found: list[tuple[str, str, str]] = _NIST_MOD.findall(mods)
     count = re.match(r"\d+", mods)
     if not sequence or any(letter not in _RESIDUES for letter in sequence):
         return "", 0
@@ -139,7 +139,8 @@ def nist_peptide(name: str, mods: str) -> tuple[str, int]:
     n_term: tuple[str, ...] = ()
     c_term: tuple[str, ...] = ()
     for place, letter, modification in found:
-        at, tag = int(place), ALIASES.get(modification.strip(), modification.strip())
+        at, spelled = int(place), modification.strip()
+        tag = ALIASES.get(spelled, spelled)
         residue = sequence[at] if 0 <= at < len(sequence) else ""
         if at == -1 or (at == 0 and tag in ALSO_TERMINAL and letter != "K"):
             n_term += (tag,)
