@@ -16,6 +16,7 @@ Columns = Mapping[str, NDArray[Any]]
 NAN_PEAKS = "not-a-number in the peaks"
 NEGATIVE_MZ = "negative m/z"
 NO_COLUMNS: Columns = {}
+CHARGE_SOURCE = "charge taken from"  # in ``extra``, where only an annotation says the charge
 
 Field = tuple[str, str, str]  # meaning or "", the key as the file spells it, the value
 
@@ -146,8 +147,9 @@ def record_spectrum(
     charge_text = get("charge", pepmass_charge)
     magnitude, sign = f.charge_of(charge_text) if charge_text else (0, 0)
     peptide, peptide_charge = _peptide(facts)
-    if not charge_text:
+    if not charge_text and peptide_charge:
         magnitude = peptide_charge
+        facts.extra[CHARGE_SOURCE] = "peptide"
     if magnitude == 0 and "charge" in known:
         facts.keep("charge")
     polarity = sign or (f.polarity_of_adduct(adduct) if adduct else 0)

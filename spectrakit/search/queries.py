@@ -13,6 +13,7 @@ import numpy as np
 from spectrakit.accounting import InputAccount
 from spectrakit.chemistry import known_adduct
 from spectrakit.io.centroid import centroided
+from spectrakit.io.record import CHARGE_SOURCE
 from spectrakit.search.precursor import (
     MAX_ISOLATION_WIDTH,
     Precursor,
@@ -96,6 +97,8 @@ def searchable(
     for number, spectrum in enumerate(spectra):
         if aside is not None and aside(number, spectrum):
             continue
+        if CHARGE_SOURCE in spectrum.extra:  # an annotation that a query carries changes nothing
+            spectrum = replace(spectrum, charge=0)
         is_survey = spectrum.ms_level == 1
         if is_survey and spectrum.modality is Modality.MSMS:
             surveys[spectrum.polarity] = spectrum

@@ -104,7 +104,7 @@ def test_msdial_keys_have_their_places(tmp_path):
         ("SEQ=PEPTIDE", ("PEPTIDE", {})),
         ("SEQ=PEPC[Carbamidomethyl]", ("PEPC[Carbamidomethyl]", {})),
         ("SEQ=PEPC+57.021", ("PEPC[+57.021]", {"SEQ": "PEPC+57.021"})),
-        ("SEQ=PEPTIDE/2", ("PEPTIDE", {"SEQ": "PEPTIDE/2"})),
+        ("SEQ=PEPTIDE/2", ("PEPTIDE", {"SEQ": "PEPTIDE/2", "charge taken from": "peptide"})),
         ("SEQ=*..*", ("", {"SEQ": "*..*"})),  # GNPS
         ("SEQ=n-AC", ("", {"SEQ": "n-AC"})),  # Mascot's sequence tag
         ("PEPTIDE_SEQUENCE=*..*", ("", {"PEPTIDE_SEQUENCE": "*..*"})),  # mzmine

@@ -75,8 +75,9 @@ def test_what_a_query_claims_to_be_changes_nothing(home, cli):
     (home / "lib.mgf").write_text(library_of())
     assert cli("library", "add", "pep", home / "lib.mgf").exit_code == 0
     answers = []
-    for claim in ("", "PEPTIDEK", "PEPTLDEK", "WWWWW", "AC[Carbamidomethyl]DEFK"):
-        (home / "q.mgf").write_text(mgf([("q1", claim, PEPTIDES["PEPTIDEK"], peaks_of(0))]))
+    for claim in ("", "PEPTIDEK", "PEPTLDEK/3", "WWWWW/5", "AC[Carbamidomethyl]DEFK"):
+        text = mgf([("q1", claim, PEPTIDES["PEPTIDEK"], peaks_of(0))])
+        (home / "q.mgf").write_text(text.replace("CHARGE=2+\n", ""))
         answers.append(cli("identify", home / "q.mgf", *ALONE).stdout)
     assert len(set(answers)) == 1
     assert "PEPTIDEK" in answers[0]
@@ -132,3 +133,18 @@ def test_the_real_peptides_can_be_added_and_searched(home, cli, shared_data):
     found = cli("identify", folder / "peptides_valid.mgf.gz", *ALONE)
     assert found.exit_code == 0
     assert len({r["spectrum"] for r in rows(found.stdout)}) == 135
+
+
+def test_a_charge_that_only_the_name_says_does_not_change_the_answer(home, cli):
+    """NIST writes ``Name: PEPTIDEK/2``: a library takes the charge from it, a query does not."""
+    peaks = "\n".join(f"{mz:.3f}\t{i}" for mz, i in peaks_of(0))
+    answers = []
+    for name in ("PEPTIDEK/2", "WWWWWW/4"):
+        text = f"Name: {name}\nComment: Mods=0 Parent={PEPTIDES['PEPTIDEK']:.5f}\nDB#: 1\n"
+        (home / "q.msp").write_text(f"{text}Num peaks: 8\n{peaks}\n\n")
+        if not answers:
+            added = cli("library", "add", "pep", home / "q.msp")
+            assert "1 precursors compared" in added.stderr
+        answers.append(cli("identify", home / "q.msp", *ALONE).stdout)
+    assert answers[0] == answers[1]
+    assert "PEPTIDEK" in answers[0]
