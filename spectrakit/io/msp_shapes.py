@@ -24,6 +24,7 @@ _NAMES = ("native_id", "name", "molecule name")
 _STRUCTURE = ("inchikey", "smiles", "inchi", "formula")
 _MASSES = ("precursor_mz", "exact_mass")
 _OWN = (*_NAMES, *_STRUCTURE, *_MASSES)  # in this order wherever they stand together
+_NEVER = frozenset({"comment", "num_peaks", "peptide", "nist_mods"})  # what they say goes together
 _NOT_GIVEN = ABSENT - {""}
 _NAME = r":[ \t]*(\S.*\S|\S)[ \t]*\n"
 _VALUE = r":[ \t]*(\S.*\S|\S|)[ \t]*\n"
@@ -120,7 +121,7 @@ class Shape:
         own = [columns[i] for i in self._own_places]
         said: list[Described | None] = list(self._with_own(models, own))
         for i, (model, its) in enumerate(zip(models, said, strict=True)):
-            if model is None or (its and its.precursor_mz <= 0):
+            if model is None or (its and (its.precursor_mz <= 0 or _is_massless(its.molecule))):
                 said[i] = self._alone(rows[i])
         for column in own[3:7]:
             if not _NOT_GIVEN.isdisjoint(column):
@@ -165,6 +166,11 @@ class Shape:
         return next(self._with_own([model], [[row[i]] for i in self._own_places]))
 
 
+def _is_massless(molecule: Molecule | None) -> bool:
+    """Say whether a mass of 0 stands for one that is not known."""
+    return molecule is not None and molecule.exact_mass == 0
+
+
 def shape_of(
     keys: tuple[str, ...], spelling: str, id_order: tuple[str, ...], describe: Describe
 ) -> Shape | None:
@@ -174,7 +180,7 @@ def shape_of(
     is_repeated = len(places) < sum(map(bool, meanings))
     id_from = next((meaning for meaning in id_order if meaning in places), "")
     is_odd = any(not key or key != key.strip() for key in keys)
-    if is_odd or is_repeated or not id_from or "comment" in places or "num_peaks" in places:
+    if is_odd or is_repeated or not id_from or not _NEVER.isdisjoint(places):
         return None
     own = {name: places[name] for name in (*_STRUCTURE, *_MASSES) if name in places}
     if "pepmass" in places:

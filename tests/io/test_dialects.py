@@ -1,7 +1,7 @@
 """The keys of programs that write MSP and MGF, authored from facts: each has its place."""
 
 import pytest
-from builders import read_text
+from builders import read, read_text
 
 NIST_PEPTIDE = """Name: AC(CAM)DEFM(O)K/2
 MW: 929.3
@@ -133,3 +133,21 @@ def test_mgf_of_mascot_gnps_and_metaboscape(tmp_path):
     assert a.columns["charge"].tolist() == [1, 2]
     assert (b.native_id, b.adduct, b.rt_seconds) == ("7", "[M+Na]+", 90.0)
     assert (c.native_id, c.precursor_mz, c.polarity, c.molecule.name) == ("12", 200.1, -1, "X")
+
+
+def test_records_that_look_alike_are_understood_in_a_store_as_they_are_alone(tmp_path, cli):
+    """Runs of equal records are read by column: masses of 0 and sequences must not get lost."""
+    entry = "NAME: {}\nMods: 1/0,A,Acetyl\nPRECURSORMZ: {}\nEXACTMASS: 0\nNum Peaks: 1\n100 {}\n\n"
+    plain = "NAME: n{}\nPRECURSORMZ: {}\nEXACTMASS: {}\nNum Peaks: 1\n100 5\n\n"
+    text = "".join(entry.format(f"A{'G' * (i % 9)}K/2", 200 + i, i + 1) for i in range(200))
+    text += "".join(plain.format(i, 300 + i, 0 if i % 2 else 100.5) for i in range(200))
+    source = tmp_path / "in.msp"
+    source.write_text(text)
+    assert cli("convert", source, "-o", tmp_path / "out.h5").exit_code == 0
+    alone, _ = read(source)
+    stored, _ = read(tmp_path / "out.h5")
+    assert len(alone) == len(stored) == 400
+    assert alone[3].molecule.peptide == "[Acetyl]-AGGGK"
+    for a, b in zip(alone, stored, strict=True):
+        assert repr(a.molecule) == repr(b.molecule)
+        assert (a.charge, a.extra, a.precursor_mz) == (b.charge, b.extra, b.precursor_mz)
