@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.io.numpress import decode_linear, decode_pic, decode_slof
+from spectrakit.io.packed_numbers import (
+    LONGEST,
+    OTHER_LENGTH,
+    TOO_LONG,
+    UNDECODABLE,
+    inflate,
+    plain_numbers,
+)
 from spectrakit.io.record import BadSpectrum
 
-_UNDECODABLE = "array cannot be decoded"
-_OTHER_LENGTH = "array is not as long as declared"
-_TOO_LONG = "array is declared longer than 50 million"
-_LONGEST = 50_000_000
 _DTYPES = {
     "MS:1000519": "<i4",
     "MS:1000520": "<f2",
@@ -77,43 +81,26 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
     if not packed.text or packed.text.isspace():
         return np.empty(0, packed.dtype or "<f8")
     if packed.unknown or not (packed.dtype or packed.numpress):
-        raise BadSpectrum(_UNDECODABLE)
-    if packed.length > _LONGEST:
-        raise BadSpectrum(_TOO_LONG)
+        raise BadSpectrum(UNDECODABLE)
+    if packed.length > LONGEST:
+        raise BadSpectrum(TOO_LONG)
     try:
         data = binascii.a2b_base64(packed.text)
         if packed.numpress:
             decoder, zipped = _NUMPRESS[packed.numpress]
             if zipped or packed.zlib:
-                data = _inflate(data, 16 + 5 * packed.length)
+                data = inflate(data, 16 + 5 * packed.length)
             values = decoder(data)
         elif packed.dtype == "S":
             if packed.zlib:
-                data = _inflate(data, _LONGEST_STRING * packed.length)
+                data = inflate(data, _LONGEST_STRING * packed.length)
             strings = data.removesuffix(b"\x00").split(b"\x00")
             values = np.array([string.decode("latin-1") for string in strings], dtype=np.str_)
         else:
-            size = np.dtype(packed.dtype).itemsize
-            if packed.zlib:
-                data = _inflate(data, size * packed.length)
-            if len(data) % size:
-                raise BadSpectrum(_OTHER_LENGTH)
-            values = np.frombuffer(data, packed.dtype)
-            if big_endian:
-                values = values.view(values.dtype.newbyteorder(">")).astype(packed.dtype)
+            dtype = packed.dtype.replace("<", ">") if big_endian else packed.dtype
+            values = plain_numbers(data, dtype, packed.length, zipped=packed.zlib)
     except (ValueError, zlib.error) as error:  # base64, its letters, MS-Numpress, numpy
-        raise BadSpectrum(_UNDECODABLE) from error
+        raise BadSpectrum(UNDECODABLE) from error
     if len(values) != packed.length:
-        raise BadSpectrum(_OTHER_LENGTH)
+        raise BadSpectrum(OTHER_LENGTH)
     return values
-
-
-def _inflate(data: bytes, expected: int) -> bytes:
-    """Inflate to at most one byte more than ``expected``: a bomb is found out early."""
-    inflater = zlib.decompressobj()
-    out = inflater.decompress(data, expected + 1)
-    if len(out) > expected:
-        raise BadSpectrum(_OTHER_LENGTH)
-    if not inflater.eof:
-        raise zlib.error("incomplete")
-    return out

@@ -75,6 +75,8 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
     with open_bytes(path, archives=True) as stream:
         if account.format == "mzml":
             from spectrakit.io.mzml import read_mzml as read
+        elif account.format == "mzxml":
+            from spectrakit.io.mzxml import read_mzxml as read
         elif account.format == "mgf":
             from spectrakit.io.mgf import read_mgf as read
         elif account.format == "msp":

@@ -8,7 +8,7 @@ from spectrakit.errors import InputError
 from spectrakit.io.streams import COPY_AGAIN, archive_error, is_zip, on_disk, open_bytes
 from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
 
-READABLE = ("mzml", "mgf", "msp", "store")
+READABLE = ("mzml", "mzxml", "mgf", "msp", "store")
 _HEAD = 1 << 16
 _MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search parameters
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -16,7 +16,6 @@ _MSP_LINE = re.compile(rb"^[ \t]*(?:name|num[ _]?peaks?)[ \t]*:", re.IGNORECASE 
 _XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _XML_PROLOG = re.compile(rb"<\?.*?(?:\?>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _NOT_YET = {  # recognised -> (what it is, what makes it readable)
-    "mzxml": ("mzXML", 'msconvert "{path}" --mzML --zlib'),
     "mzdata": ("mzData", 'msconvert "{path}" --mzML --zlib, or OpenMS FileConverter'),
     "imzml": ("imzML (imaging)", "OpenMS or an imaging tool, exported as mzML"),
     "mzspeclib": ("a PSI spectral library text", "the program that wrote it, exported as MSP"),
@@ -27,7 +26,7 @@ _NOT_YET = {  # recognised -> (what it is, what makes it readable)
 
 
 def sniff(path: Path) -> str:
-    """Return the format of ``path``: ``mzml mgf msp store`` or one of ``io.traces.formats``.
+    """Return the format of ``path``: ``mzml mzxml mgf msp store`` or one of ``io.traces.formats``.
 
     Raises:
         InputError: missing, empty, unreadable, a vendor's raw data, or no format that is read
