@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from spectrakit.accounting import InputAccount
 from spectrakit.io import mzml_terms as t
 from spectrakit.io.blocks import Drops
+from spectrakit.io.mzml_arrays import Outside
 from spectrakit.io.mzml_blocks import PARAMS, Item, Param, Tokeniser, split_blocks
 from spectrakit.io.mzml_spectrum import Draft, ParamGroups
 from spectrakit.io.mzml_templates import Row, Templates, table_of
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _EVENTS = (
     "mzML",
     "run",
+    "fileContent",
     "referenceableParamGroup",
     "instrumentConfiguration",
     "instrument",  # mzML 0.99
@@ -40,7 +42,9 @@ _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
 _ASCII_LIKE = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 
 
-def read_mzml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
+def read_mzml(
+    path: Path, stream: BinaryIO, account: InputAccount, outside: Outside | None = None
+) -> Iterator[Spectrum]:
     """Yield the spectra of an mzML file in its order.
 
     m/z is float64; intensity has the type of the file (integers become float64). Peaks are
@@ -52,11 +56,12 @@ def read_mzml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
         path: named in messages.
         stream: the decompressed bytes.
         account: told of every spectrum that cannot be given.
+        outside: gives the arrays that are not in the XML (imzML, mzMLb).
 
     Raises:
         InputError: the XML is broken or cut off, or has a DOCTYPE.
     """
-    reader = _Reader(path, account, as_tables=False)
+    reader = _Reader(path, account, as_tables=False, outside=outside)
     for part in reader.parts(stream):
         if isinstance(part, Spectrum):
             yield part
@@ -76,11 +81,19 @@ class _Reader:
     tokeniser declines, and everything that is no block, goes to lxml.
     """
 
-    def __init__(self, path: Path, account: InputAccount, *, as_tables: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        account: InputAccount,
+        *,
+        as_tables: bool,
+        outside: Outside | None = None,
+    ) -> None:
         self._path = path
         self._drops = Drops(path, account)
         self._document = _Document(path)
         self._as_tables = as_tables
+        self._outside = outside
         self._tokeniser: Tokeniser | None = None
         self._templates: Templates | None = None
         self._rows: list[Row] = []
@@ -153,7 +166,12 @@ class _Reader:
     def _spectrum(self, draft: Draft, index: int) -> Iterator[Spectrum]:
         """Yield the spectrum, or count it as dropped."""
         name, electron = self._document.instrument(draft.instrument_ref)
+        if self._outside is not None and index == 0:
+            self._outside.begin(self._document.content)
         try:
+            if self._outside is not None:
+                for array in draft.arrays:
+                    self._outside.fill(array, draft.native_id)
             yield draft.spectrum(index, name, electron, big_endian=self._document.big_endian)
         except BadSpectrum as error:
             self._drops.drop(str(error), f"spectrum '{draft.native_id}'")
@@ -179,6 +197,7 @@ class _Document:
 
     def __init__(self, path: Path) -> None:
         self.groups: ParamGroups = {}
+        self.content: dict[str, str] = {}  # what the file says it holds, accession -> value
         self.instruments: dict[str, tuple[str, bool]] = {}
         self.default_instrument = ""
         self.big_endian = False  # mzML 0.99 alone had network byte order
@@ -214,6 +233,9 @@ class _Document:
                 self.xml.n_spectra += 1
             elif kind == "chromatogram":
                 self.n_chromatograms += 1
+            elif kind == "fileContent":
+                params = [Param.of(child.attrib) for child in element]
+                self.content |= {param.accession: param.value for param in params}
             elif kind == "referenceableParamGroup":
                 self.groups[element.get("id", "")] = [Param.of(child.attrib) for child in element]
             elif kind in ("instrumentConfiguration", "instrument"):

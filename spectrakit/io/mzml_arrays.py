@@ -1,9 +1,13 @@
-"""Binary arrays of mzML: base64, zlib and MS-Numpress, bounded by what the file declares."""
+"""Binary arrays of mzML: base64, zlib and MS-Numpress, bounded by what the file declares.
+
+imzML and mzMLb keep them outside the XML; what stands there says where.
+"""
 
 import binascii
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +30,10 @@ _DTYPES = {
     "MS:1000522": "<i8",
     "MS:1000523": "<f8",
     "MS:1001479": "S",  # null-terminated strings
+    "IMS:1100000": "<i1",
+    "IMS:1100001": "<i2",
+    "IMS:1000141": "<i4",
+    "IMS:1000142": "<i8",
 }
 _LONGEST_STRING = 256
 _NUMPRESS = {  # accession -> (decoder, followed by zlib)
@@ -36,11 +44,20 @@ _NUMPRESS = {  # accession -> (decoder, followed by zlib)
     "MS:1002747": (decode_pic, True),
     "MS:1002748": (decode_slof, True),
 }
+_PREDICTIONS = {  # bits were cut off, the values predicted, the differences deflated
+    "MS:1003088": "",
+    "MS:1003089": "delta",
+    "MS:1003090": "linear",
+}
 ZLIB = "MS:1000574"
 PLAIN = "MS:1000576"
 MZ_ARRAY = "MS:1000514"
 INTENSITY_ARRAY = "MS:1000515"
 NAMED_ARRAY = "MS:1000786"  # non-standard data array: its value is its name
+EXTERNAL = frozenset(
+    {"IMS:1000101", "IMS:1000102", "IMS:1000103", "IMS:1000104"}  # imzML
+    | {"MS:1002841", "MS:1002842", "MS:1002843"}  # mzMLb
+)
 
 
 @dataclass(slots=True)
@@ -55,6 +72,21 @@ class Packed:
     name: str = ""  # of a column
     length: int = 0  # declared number of values
     text: str | bytes | None = None  # base64
+    prediction: str = ""  # "delta" or "linear"
+    external: dict[str, str] | None = None  # where it lies outside the XML, by accession
+    raw: bytes | None = None  # what base64 would hold, from outside the XML
+
+
+class Outside(Protocol):
+    """Where the arrays are that are not in the XML."""
+
+    def begin(self, content: Mapping[str, str]) -> None:
+        """Check what the file says of its content (accession -> value), before any spectrum."""
+        ...
+
+    def fill(self, packed: Packed, native_id: str) -> None:
+        """Give an array that is ``external`` its bytes and its length."""
+        ...
 
 
 def packing(packed: Packed, accession: str) -> bool:
@@ -65,6 +97,9 @@ def packing(packed: Packed, accession: str) -> bool:
         packed.zlib = True
     elif accession in _NUMPRESS:
         packed.numpress = accession
+    elif accession in _PREDICTIONS:
+        packed.zlib = True
+        packed.prediction = _PREDICTIONS[accession]
     elif accession != PLAIN:
         return False
     return True
@@ -78,14 +113,17 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
     Raises:
         BadSpectrum: the base64, the compression or the length is wrong.
     """
-    if not packed.text or packed.text.isspace():
-        return np.empty(0, packed.dtype or "<f8")
+    if packed.raw is None:
+        if packed.external:
+            raise BadSpectrum("array lies outside the file")
+        if not packed.text or packed.text.isspace():
+            return np.empty(0, packed.dtype or "<f8")
     if packed.unknown or not (packed.dtype or packed.numpress):
         raise BadSpectrum(UNDECODABLE)
     if packed.length > LONGEST:
         raise BadSpectrum(TOO_LONG)
     try:
-        data = binascii.a2b_base64(packed.text)
+        data = binascii.a2b_base64(packed.text or b"") if packed.raw is None else packed.raw
         if packed.numpress:
             decoder, zipped = _NUMPRESS[packed.numpress]
             if zipped or packed.zlib:
@@ -103,4 +141,19 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
         raise BadSpectrum(UNDECODABLE) from error
     if len(values) != packed.length:
         raise BadSpectrum(OTHER_LENGTH)
-    return values
+    return _undo(values, packed.prediction) if packed.prediction else values
+
+
+def _undo(values: NDArray[Any], prediction: str) -> NDArray[Any]:
+    """Return the values from what was left when each was predicted from those before it.
+
+    Source: Bhamber et al. 2021, J Proteome Res 20:172; the formulas of its implementations.
+    """
+    out: list[float] = values.tolist()
+    if prediction == "delta":
+        for i in range(2, len(out)):
+            out[i] += out[i - 1] - out[0]
+    else:
+        for i in range(2, len(out)):
+            out[i] += 2 * out[i - 1] - out[i - 2] - out[1]
+    return np.array(out, values.dtype)

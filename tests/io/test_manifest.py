@@ -29,8 +29,8 @@ def files(shared_data):
 
 
 def expected_counts(row):
-    """Return {level or '': count} from MS1=..;MS2=.. or entries=.. or other=.."""
-    return {key: int(n) for key, n in re.findall(r"(MS\d|entries|other)=(\d+)", row)}
+    """Return {level or '': count} from MS1=..;MS2=.., entries=.., spectra=.. or other=.."""
+    return {key: int(n) for key, n in re.findall(r"(MS\d|entries|other|spectra)=(\d+)", row)}
 
 
 def test_counts_and_errors(files):
@@ -41,14 +41,14 @@ def test_counts_and_errors(files):
         if path.name.lower().endswith(NOT_SPECTRA):
             continue
         must_fail = row["expectation"].startswith("must fail") or "silently" in row["expectation"]
-        if must_fail or row["path"].split("/")[0] in ("imzml", "json", "ms2", "mzdata"):
+        if must_fail or row["path"].split("/")[0] in ("json", "ms2"):
             with pytest.raises(InputError) as caught:
                 read(path)
             assert "\n" not in str(caught.value)
             assert caught.value.hint
             checked += 1
             continue
-        if path.name.lower().removesuffix(".gz").endswith((".mzxml", ".json")):
+        if path.name.lower().removesuffix(".gz").endswith(".json"):
             with pytest.raises(InputError, match="does not read"):
                 read(path)
             checked += 1
