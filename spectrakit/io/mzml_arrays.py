@@ -152,8 +152,8 @@ def _undo(values: NDArray[Any], prediction: str) -> NDArray[Any]:
     out: list[float] = values.tolist()
     if prediction == "delta":
         for i in range(2, len(out)):
-            out[i] += out[i - 1] - out[0]
+            out[i] = out[i] + out[i - 1] - out[0]
     else:
         for i in range(2, len(out)):
-            out[i] += 2 * out[i - 1] - out[i - 2] - out[1]
+            out[i] = out[i] + 2 * out[i - 1] - out[i - 2] - out[1]
     return np.array(out, values.dtype)

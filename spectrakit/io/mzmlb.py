@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import numpy as np
 from h5py import h5t  # pyright: ignore[reportAttributeAccessIssue] -- compiled
 from numpy.typing import NDArray
 
@@ -89,10 +88,11 @@ class _Column:
         shape = getattr(dataset, "shape", None)
         is_row = shape is not None and len(shape) == 1
         self._length: int = shape[0] if is_row else 0
-        kind = file.kind_of(dataset) if is_row else "other"
-        size = dataset.dtype.itemsize if kind == "number" else 0
-        self.is_bytes = size == 1 or (is_row and _is_opaque_byte(dataset))
-        self.is_numbers = size > 1
+        kind = dataset.id.get_type() if is_row else None
+        is_number = isinstance(kind, h5t.TypeIntegerID | h5t.TypeFloatID)
+        size = kind.get_size() if kind is not None else 0
+        self.is_bytes = size == 1 and (is_number or isinstance(kind, h5t.TypeOpaqueID))
+        self.is_numbers = is_number and size in (2, 4, 8)
         self._start = 0
         self._held: NDArray[Any] | None = None
 
@@ -130,10 +130,6 @@ class _Text:
         data = self._column.read(self._at, end).tobytes()
         self._at = end
         return data.rstrip(b"\x00") if end == len(self._column) else data
-
-
-def _is_opaque_byte(dataset: Any) -> bool:
-    return isinstance(dataset.id.get_type(), h5t.TypeOpaqueID) and dataset.dtype == np.dtype("V1")
 
 
 def _count(text: str | None) -> int | None:
