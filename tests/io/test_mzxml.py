@@ -369,6 +369,24 @@ def test_damaged_files_end_in_spectra_or_in_one_line(tmp_path_factory, data):
     assert account.read == len(spectra) + account.dropped.total()
 
 
+def test_identify_names_the_scan(tmp_path, cli, sample_mzml):
+    """The same answer as from the mzML that the scan was taken from."""
+    found = next(s for s in read(sample_mzml)[0] if s.native_id == "scan=13")
+    precursor = (
+        f'<precursorMz precursorCharge="1" activationMethod="HCD" windowWideness="1">'
+        f"{found.precursor_mz!r}</precursorMz>"
+    )
+    pairs = list(zip(found.mz.tolist(), found.intensity.tolist(), strict=True))
+    attributes = 'polarity="+" retentionTime="PT43S" centroided="1"'
+    text = scan(13, pairs, level=2, attributes=attributes, before=precursor, precision=64)
+    path = tmp_path / "run.mzXML"
+    path.write_text(mzxml(text))
+    result = cli("identify", path, "--top", "1")
+    row = dict(zip(*(line.split("\t") for line in result.stdout.splitlines()), strict=True))
+    assert (row["spectrum"], row["scan"], row["rt_seconds"]) == ("scan=13", "13", "43")
+    assert row["name"] == "Acetyl-L-carnitine"
+
+
 def test_base64_may_have_line_breaks(tmp_path):
     text = packed([100.0, 1.0, 200.0, 2.0])
     lines = "\n  ".join(text[i : i + 8] for i in range(0, len(text), 8))
