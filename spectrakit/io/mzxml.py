@@ -98,9 +98,9 @@ class _Document:
     def _begin(self, element: Any) -> Iterator[Scan]:
         depth = len(self._open) - 1
         if depth >= 0 and depth not in self._given:
-            yield self._give(depth)
+            yield self._give(depth, keep_tree=True)
             self._given.add(depth)
-        self._open.append((Scan(element.attrib), element))
+        self._open.append((Scan(dict(element.items())), element))
 
     def _end(self, element: Any) -> Iterator[Scan]:
         depth = len(self._open) - 1
@@ -108,7 +108,7 @@ class _Document:
             self._given.discard(depth)
             self.n_late += any(local_name(child) != "scan" for child in element)
         else:
-            yield self._give(depth)
+            yield self._give(depth, keep_tree=False)
         self._open.pop()
         element.clear()
         before = element.getprevious()
@@ -116,17 +116,20 @@ class _Document:
             element.getparent().remove(before)
             before = element.getprevious()
 
-    def _give(self, depth: int) -> Scan:
-        """Return a scan with its children before the first nested scan, which are taken out.
+    def _give(self, depth: int, *, keep_tree: bool) -> Scan:
+        """Return a scan with its children before the first nested scan.
 
-        The tree may be further than the events: what comes later may not be complete.
+        They are taken out of a tree that is kept. The tree may be further than the events: what
+        comes after the nested scan may not be complete.
         """
         scan, element = self._open[depth]
         for child in list(element):
-            if local_name(child) == "scan":
+            kind = local_name(child)
+            if kind == "scan":
                 break
-            scan.add(child)
-            element.remove(child)
+            scan.add(kind, child)
+            if keep_tree:
+                element.remove(child)
         self.xml.n_spectra += 1
         self.xml.last = scan.native_id
         return scan

@@ -35,7 +35,7 @@ class Peaks:
         return said.get("contentType") or said.get("pairOrder") or _PAIRS
 
     def values(self, count: int | None, each: int) -> NDArray[Any]:
-        """Return the numbers, ``each`` for a peak, float32 or float64.
+        """Return the numbers, ``each`` for a peak, as the file has them: big-endian.
 
         Raises:
             BadSpectrum: they cannot be decoded, or are not ``count`` peaks.
@@ -48,7 +48,7 @@ class Peaks:
             raise BadSpectrum(UNDECODABLE)
         dtype = ">f4" if precision == "32" else ">f8"
         length = None if count is None else each * count
-        return numbers(self.text, dtype, length, zipped=packing == "zlib")
+        return numbers(self.text, dtype, length, zipped=packing == "zlib", native=False)
 
 
 def unpack_peaks(
@@ -65,7 +65,7 @@ def unpack_peaks(
         BadSpectrum: an array is missing or wrong.
     """
     count = _count(declared)
-    filled = [one for one in found if one.text.strip()]
+    filled = [one for one in found if one.text and not one.text.isspace()]
     if not filled:
         if count:
             raise BadSpectrum(_NO_PEAKS)
@@ -80,7 +80,7 @@ def unpack_peaks(
             if len(pairs) % 2:
                 raise BadSpectrum(OTHER_LENGTH)
             arrays.setdefault("m/z", pairs[0::2])
-            arrays.setdefault("intensity", pairs[1::2].copy())
+            arrays.setdefault("intensity", pairs[1::2])
         elif one.content in ("m/z", "intensity", *_COLUMNS):
             arrays.setdefault(one.content, one.values(count, 1))
         else:  # "TOF", "m/z ruler": no table of the program that made them is in the file
@@ -88,10 +88,15 @@ def unpack_peaks(
     mz, intensity = arrays.get("m/z"), arrays.get("intensity")
     if mz is None or intensity is None or len(mz) != len(intensity):
         raise BadSpectrum("no m/z array" if mz is None else _DISAGREE)
-    columns = {name: arrays[key] for key, name in _COLUMNS.items() if key in arrays}
+    columns = {name: _native(arrays[key]) for key, name in _COLUMNS.items() if key in arrays}
     if any(len(column) != len(mz) for column in columns.values()):
         raise BadSpectrum(OTHER_LENGTH)
-    return mz.astype(np.float64), intensity, columns
+    return mz.astype(np.float64), _native(intensity), columns
+
+
+def _native(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a packed copy in the byte order of this machine."""
+    return values.astype(values.dtype.newbyteorder("="))
 
 
 def _count(declared: str | None) -> int | None:

@@ -1,7 +1,6 @@
 """One <scan> element of mzXML as a Spectrum."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
@@ -20,7 +19,6 @@ _DURATION = re.compile(
     rf"T?(?:(?P<hours>{_NUMBER})H)?(?:(?P<minutes>{_NUMBER})M)?(?:(?P<seconds>{_NUMBER})S)?"
 )
 _SECONDS = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
-_OWN_ATTRIBUTES = frozenset({"num", "msLevel", "peaksCount", "msInstrumentID"})
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -36,21 +34,24 @@ class Scan:
     """What one <scan> says: its attributes at once, its children as they are given.
 
     Args:
-        attributes: of the element.
+        attributes: of the element; taken over.
     """
 
-    def __init__(self, attributes: Mapping[str, str]) -> None:
-        self.attributes = dict(attributes)
-        self.native_id = f"scan={attributes['num'].strip()}" if attributes.get("num") else ""
-        self.instrument_id = attributes.get("msInstrumentID", "")
-        self.extra: dict[str, Any] = {}
-        self._precursors: list[tuple[Mapping[str, str], str]] = []
+    def __init__(self, attributes: dict[str, str]) -> None:
+        take = attributes.pop
+        number_of_scan = take("num", "").strip()
+        self.native_id = f"scan={number_of_scan}" if number_of_scan else ""
+        self.instrument_id = take("msInstrumentID", "")
+        self._level = number(take("msLevel", ""))
+        self._declared = take("peaksCount", None)
+        self._left: dict[str, Any] = attributes  # what is not understood goes to ``extra``
+        self.extra: dict[str, Any] = {}  # what the children say
+        self._precursors: list[tuple[dict[str, str], str]] = []
         self._peaks: list[Peaks] = []
 
-    def add(self, child: Any) -> None:
+    def add(self, kind: str, child: Any) -> None:
         """Take in one child that is not a scan itself."""
-        kind = local_name(child)
-        attributes = dict(child.attrib)
+        attributes = dict(child.items())
         text = child.text or ""
         if kind == "peaks":
             self._peaks.append(Peaks(attributes, text))
@@ -78,18 +79,16 @@ class Scan:
         Raises:
             BadSpectrum: the peaks are missing, cannot be decoded, or are not as declared.
         """
-        said = self.attributes
-        mz, intensity, columns = unpack_peaks(self._peaks, said.get("peaksCount"), self.extra)
+        mz, intensity, columns = unpack_peaks(self._peaks, self._declared, self.extra)
         mz, intensity, columns = tidy_peaks(mz, intensity, columns)
-        extra = {k: v for k, v in said.items() if k not in _OWN_ATTRIBUTES}
-        level = number(said.get("msLevel", ""))
-        polarity = polarity_of(said.get("polarity", ""))
+        extra, level = self._left, self._level
+        polarity = polarity_of(extra.get("polarity", ""))
         if polarity:
             del extra["polarity"]
-        centroided = _TRUTH.get(said.get("centroided", ""))
+        centroided = _TRUTH.get(extra.get("centroided", ""))
         if centroided is not None:
             del extra["centroided"]
-        rt = _seconds(said.get("retentionTime", ""))
+        rt = _seconds(extra.get("retentionTime", ""))
         if not isnan(rt):
             del extra["retentionTime"]
         energy = extra.pop("collisionEnergy", "")
@@ -125,8 +124,7 @@ class Scan:
     def _precursor(self, extra: dict[str, Any]) -> "_Precursor":
         """Read the first precursor; the others go to ``extra`` with their number in front."""
         found = _Precursor()
-        for place, (attributes, text) in enumerate(self._precursors, 1):
-            left = dict(attributes)
+        for place, (left, text) in enumerate(self._precursors, 1):
             prefix = "" if place == 1 else f"precursor {place}: "
             if place == 1:
                 found = _Precursor.of(left, text)
@@ -171,6 +169,10 @@ class _Precursor:
 
 def _seconds(text: str) -> float:
     """Return a duration (``PT5M3.2S``, or a plain number of seconds) in seconds, or NaN."""
+    if text.startswith("PT") and text.endswith("S"):
+        value = number(text[2:-1])  # nearly always
+        if value >= 0:
+            return value
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         value = number(text) if text else nan

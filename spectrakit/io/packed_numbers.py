@@ -17,7 +17,12 @@ _UNDECLARED_EXPANSION = 64  # zlib on peaks reaches about 10; more needs a decla
 
 
 def numbers(
-    text: str | bytes | None, dtype: str, length: int | None, *, zipped: bool = False
+    text: str | bytes | None,
+    dtype: str,
+    length: int | None,
+    *,
+    zipped: bool = False,
+    native: bool = True,
 ) -> NDArray[Any]:
     """Return the numbers packed in ``text``, (length,) in the byte order of this machine.
 
@@ -26,19 +31,20 @@ def numbers(
         dtype: as the file has them: ``>f4``, ``<f8``, ...
         length: how many are declared; None where the file does not say.
         zipped: the bytes below the base64 are deflated.
+        native: False leaves the byte order of the file, for who copies the numbers anyway.
 
     Raises:
         BadSpectrum: the base64, the compression or the length is wrong.
     """
     try:
         data = binascii.a2b_base64(text or b"")
-        return plain_numbers(data, dtype, length, zipped=zipped)
+        return plain_numbers(data, dtype, length, zipped=zipped, native=native)
     except (ValueError, zlib.error) as error:  # base64, its letters
         raise BadSpectrum(UNDECODABLE) from error
 
 
 def plain_numbers(
-    data: bytes, dtype: str, length: int | None, *, zipped: bool = False
+    data: bytes, dtype: str, length: int | None, *, zipped: bool = False, native: bool = True
 ) -> NDArray[Any]:
     """Return the numbers in ``data``, as ``numbers`` does, without base64 around them.
 
@@ -57,7 +63,7 @@ def plain_numbers(
     values = np.frombuffer(data, kind)
     if length is not None and len(values) != length:
         raise BadSpectrum(OTHER_LENGTH)
-    return values if kind.isnative else values.astype(kind.newbyteorder("="))
+    return values if kind.isnative or not native else values.astype(kind.newbyteorder("="))
 
 
 def inflate(data: bytes, expected: int) -> bytes:

@@ -39,6 +39,7 @@ class XmlStream:
         self.lines_passed = 0
         self._is_checked = False
         self._head = b""
+        self._names: dict[str, str] = {}  # tag -> local name; only ``tags`` come here
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
             tag=tuple("{*}" + name for name in tags),
@@ -61,6 +62,7 @@ class XmlStream:
             self._head += part[:_HEAD]
             self._check_encoding()
         broken: etree.XMLSyntaxError | None = None
+        names = self._names
         try:
             self._parser.feed(part)
         except etree.XMLSyntaxError as error:
@@ -69,7 +71,11 @@ class XmlStream:
             for event, element in self._parser.read_events():
                 if not self._is_checked:
                     self._check_doctype(element)
-                yield event, local_name(element), element
+                tag: str = element.tag
+                name = names.get(tag)
+                if name is None:
+                    name = names[tag] = local_name(element)
+                yield event, name, element
         except etree.XMLSyntaxError as error:
             broken = broken or error
         if broken is not None:
