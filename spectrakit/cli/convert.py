@@ -32,8 +32,9 @@ def convert(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP, JCAMP-DX, tables and exports of spectrometers (also "
-            ".gz, .bz2), a store, a folder, a glob, @list.txt, or '-' for stdin.",
+            help="Spectra: mzML, mzXML, imzML, MGF, MSP, JCAMP-DX, tables and exports of "
+            "spectrometers (also .gz, .bz2), a store, a folder, a glob, @list.txt, or '-' for "
+            "stdin.",
         ),
     ],
     out: Annotated[

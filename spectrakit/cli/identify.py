@@ -46,8 +46,8 @@ def identify(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP (also .gz, .bz2), IR, Raman or NIR as convert reads "
-            "them, a store, a folder, a glob, @list.txt, or '-' for stdin.",
+            help="Spectra: mzML, mzXML, MGF, MSP (also .gz, .bz2), IR, Raman or NIR and what "
+            "else convert reads, a store, a folder, a glob, @list.txt, or '-' for stdin.",
         ),
     ],
     out: OutOrFolderOption = "-",

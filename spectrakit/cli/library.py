@@ -26,8 +26,8 @@ def add(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra (mzML, MGF, MSP, IR, Raman or NIR as convert reads them, a store), or "
-            "one structure list (CSV, TSV, SMILES, SDF).",
+            help="Spectra (mzML, mzXML, MGF, MSP, IR, Raman or NIR as convert reads them, a "
+            "store), or one structure list (CSV, TSV, SMILES, SDF).",
         ),
     ],
     licence: Annotated[str, typer.Option(help="Licence of the whole, kept with it.")] = "",

@@ -139,8 +139,10 @@ NOTES: dict[str, dict[str, str]] = {
             "should be a number and is none is an error."
         ),
         "FORMATS": (
-            "The content decides, not the name. Peaks: mzML, MGF, MSP. Instruments: Galactic SPC "
-            "(old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
+            "The content decides, not the name. Peaks: mzML (indexed or not, MS-Numpress, ion "
+            "mobility; chromatograms are counted, not read), mzXML, mzData, mzMLb, imzML with its "
+            ".ibd beside it (--where 'extra.position x=3' takes a column of pixels), MGF, MSP. "
+            "Instruments: Galactic SPC (old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
             "SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
             "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "
             "ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and Renishaw text. "

@@ -12,11 +12,12 @@ from h5py import h5t  # pyright: ignore[reportAttributeAccessIssue] -- compiled
 from numpy.typing import NDArray
 
 from spectrakit.accounting import InputAccount
+from spectrakit.errors import one_line
 from spectrakit.io.mzml import read_mzml
 from spectrakit.io.mzml_arrays import Packed
 from spectrakit.io.packed_numbers import LONGEST, OTHER_LENGTH, TOO_LONG
 from spectrakit.io.record import BadSpectrum
-from spectrakit.io.traces.hdf5_guard import ForeignFile
+from spectrakit.io.traces.hdf5_guard import FAILURES, ForeignFile
 from spectrakit.spectrum import Spectrum
 
 _NAME, _OFFSET, _LENGTH = "MS:1002841", "MS:1002842", "MS:1002843"
@@ -32,7 +33,10 @@ def read_mzmlb(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[
             that is not built into HDF5.
     """
     with ForeignFile(path) as file:
-        columns = {name: _Column(file, name, one) for name, one in file.members("", file.file)}
+        try:
+            columns = {name: _Column(file, name, one) for name, one in file.members("", file.file)}
+        except FAILURES as error:
+            raise file.wrong("/", f"cannot be read ({one_line(str(error))})") from error
         xml = columns.get(_XML)
         if xml is None or not xml.is_bytes:
             raise file.wrong(_XML, "is no dataset of bytes, where mzMLb has its XML")
@@ -85,9 +89,9 @@ class _Column:
 
     def __init__(self, file: ForeignFile, name: str, dataset: Any) -> None:
         self._file, self._name, self._dataset = file, name, dataset
-        shape = getattr(dataset, "shape", None)
-        is_row = shape is not None and len(shape) == 1
-        self._length: int = shape[0] if is_row else 0
+        shape: tuple[int, ...] = getattr(dataset, "shape", None) or ()
+        is_row = len(shape) == 1
+        self._length = shape[0] if is_row else 0
         kind = dataset.id.get_type() if is_row else None
         is_number = isinstance(kind, h5t.TypeIntegerID | h5t.TypeFloatID)
         size = kind.get_size() if kind is not None else 0

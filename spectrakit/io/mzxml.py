@@ -70,13 +70,13 @@ class _Document:
         self.is_profile: bool | None = None
         self.n_late = 0
         self._instruments: dict[str, Instrument] = {}
+        self._first = Instrument()
         self._open: list[tuple[Scan, Any]] = []  # scans that have begun, outermost first
         self._given: set[int] = set()  # depths of open scans that were given already
 
     def instrument(self, name: str) -> Instrument:
         """Return the instrument that a scan names, or the first of the file."""
-        first = next(iter(self._instruments.values()), Instrument())
-        return self._instruments.get(name, first)
+        return self._instruments.get(name, self._first)
 
     def feed(self, part: bytes) -> Iterator[Scan]:
         """Parse some more XML; yield each scan when a nested one begins or when it ends."""
@@ -142,3 +142,4 @@ class _Document:
         name = said["msModel"] or said.get("msManufacturer", "")
         key = element.get("msInstrumentID") or element.get("id") or ""
         self._instruments.setdefault(key, Instrument(name, electrons))
+        self._first = next(iter(self._instruments.values()))

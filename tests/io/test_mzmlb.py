@@ -284,6 +284,24 @@ def test_zeros_that_pad_the_xml_are_no_xml(tmp_path):
     assert len(read(two().write(tmp_path / "a.mzMLb", xml=padded))[0]) == 2
 
 
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_damaged_files_end_in_spectra_or_in_one_line(tmp_path_factory, data):
+    path = two().write(tmp_path_factory.mktemp("d") / "a.mzMLb", compression="gzip")
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(8, len(raw) - 1))
+        raw[at] = data.draw(st.sampled_from([0, 1, 2, 0x7F, 0xFF, raw[at] ^ 1]))
+    path.write_bytes(raw)
+    try:
+        spectra, account = read(path)
+    except InputError as error:
+        assert "\n" not in str(error)
+        assert error.hint
+        return
+    assert account.read == len(spectra) + account.dropped.total()
+
+
 def test_no_spectra(tmp_path):
     assert read(Written().write(tmp_path / "a.mzMLb"))[0] == []
 
