@@ -143,13 +143,13 @@ NOTES: dict[str, dict[str, str]] = {
             "mobility; chromatograms are counted, not read), mzXML, mzData, mzMLb, imzML with its "
             ".ibd beside it (--where 'extra.position x=3' takes a column of pixels), MGF, MSP. "
             "Instruments: Galactic SPC (old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), "
-            "Renishaw WDF, PerkinElmer SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
-            "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "
-            "ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and Renishaw text. "
-            "Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and ECOSTRESS text, FITS. "
-            "Arrays and tables: MATLAB (4 to 7.3, with dataset objects), HDF5 and netCDF, numpy, "
-            "Parquet (needs pyarrow), Excel, CSV and TSV, columns of text. Written: stores, mzML, "
-            "MGF and MSP for peaks, JCAMP-DX and CSV for traces."
+            "Renishaw WDF, PerkinElmer SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, "
+            "TriVista TVF, DigitalSurf, ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI "
+            "SAM, Ocean text and ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and "
+            "Renishaw text. Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and "
+            "ECOSTRESS text, FITS. Arrays and tables: MATLAB (4 to 7.3, with dataset objects), "
+            "HDF5 and netCDF, numpy, Parquet (needs pyarrow), Excel, CSV and TSV, columns of "
+            "text. Written: stores, mzML, MGF and MSP for peaks, JCAMP-DX and CSV for traces."
         ),
     },
     "identify": {

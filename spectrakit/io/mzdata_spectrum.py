@@ -1,6 +1,6 @@
 """One <spectrum> element of mzData as a Spectrum."""
 
-from math import isnan, nan
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -110,8 +110,9 @@ class Draft:
             return self.polarity != 0
         if accession in (_MINUTES, _SECONDS) and isnan(self.rt):
             value = number(text)
-            self.rt = value * 60 if accession == _MINUTES else value
-            return not isnan(value)
+            value = value * 60 if accession == _MINUTES else value
+            self.rt = value if isfinite(value) else nan
+            return isfinite(value)
         if self._n_precursors != 1 or self._prefix:
             return False
         if accession in _NUMBERS and accession not in self._numbers:

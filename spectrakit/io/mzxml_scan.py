@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from math import isnan, nan
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -180,4 +180,5 @@ def _seconds(text: str) -> float:
     parts = {name: value for name, value in match.groupdict().items() if value}
     if not parts:
         return nan
-    return sum(float(value) * _SECONDS[name] for name, value in parts.items())
+    total = sum(float(value) * _SECONDS[name] for name, value in parts.items())
+    return total if isfinite(total) else nan

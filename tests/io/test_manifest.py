@@ -92,6 +92,8 @@ def test_mzml_equals_pyopenms(files):
             np.testing.assert_array_equal(ours.intensity.astype(np.float32), intensity)
             assert ours.native_id == theirs.getNativeID()
             assert ours.ms_level == theirs.getMSLevel()
+            polarity = str(theirs.getInstrumentSettings().getPolarity()).rpartition(".")[2]
+            assert ours.polarity == {"POLNULL": 0, "POSITIVE": 1, "NEGATIVE": -1}[polarity]
             rt = nan if theirs.getRT() == -1 else theirs.getRT()  # -1: not said
             assert ours.rt_seconds == pytest.approx(rt, abs=1e-6, nan_ok=True)
             if theirs.getPrecursors():

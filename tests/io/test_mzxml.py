@@ -133,7 +133,7 @@ def test_retention_times(tmp_path, text, seconds):
     assert one(tmp_path, scan(1, attributes=f'retentionTime="{text}"')).rt_seconds == seconds
 
 
-@pytest.mark.parametrize("text", ["soon", "PT", "-5"])
+@pytest.mark.parametrize("text", ["soon", "PT", "-5", "PT9E307H"])
 def test_a_time_that_is_none_stays_readable(tmp_path, text):
     s = one(tmp_path, scan(1, attributes=f'retentionTime="{text}"'))
     assert isnan(s.rt_seconds)
