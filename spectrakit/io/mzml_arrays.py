@@ -44,7 +44,7 @@ _NUMPRESS = {  # accession -> (decoder, followed by zlib)
     "MS:1002747": (decode_pic, True),
     "MS:1002748": (decode_slof, True),
 }
-_PREDICTIONS = {  # bits were cut off, the values predicted, the differences deflated
+PREDICTIONS = {  # bits were cut off, the values predicted, the differences deflated
     "MS:1003088": "",
     "MS:1003089": "delta",
     "MS:1003090": "linear",
@@ -66,13 +66,12 @@ class Packed:
 
     dtype: str = ""
     zlib: bool = False
-    numpress: str = ""  # accession
+    numpress: str = ""  # accession of MS-Numpress or of a prediction
     unknown: str = ""  # a compression that is not undone here
     role: str = ""  # accession of the array's kind
     name: str = ""  # of a column
     length: int = 0  # declared number of values
     text: str | bytes | None = None  # base64
-    prediction: str = ""  # "delta" or "linear"
     external: dict[str, str] | None = None  # where it lies outside the XML, by accession
     raw: bytes | None = None  # what base64 would hold, from outside the XML
 
@@ -97,9 +96,9 @@ def packing(packed: Packed, accession: str) -> bool:
         packed.zlib = True
     elif accession in _NUMPRESS:
         packed.numpress = accession
-    elif accession in _PREDICTIONS:
+    elif accession in PREDICTIONS:
         packed.zlib = True
-        packed.prediction = _PREDICTIONS[accession]
+        packed.numpress = accession
     elif accession != PLAIN:
         return False
     return True
@@ -118,13 +117,13 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
             raise BadSpectrum("array lies outside the file")
         if not packed.text or packed.text.isspace():
             return np.empty(0, packed.dtype or "<f8")
-    if packed.unknown or not (packed.dtype or packed.numpress):
+    if packed.unknown or not (packed.dtype or packed.numpress in _NUMPRESS):
         raise BadSpectrum(UNDECODABLE)
     if packed.length > LONGEST:
         raise BadSpectrum(TOO_LONG)
     try:
         data = binascii.a2b_base64(packed.text or b"") if packed.raw is None else packed.raw
-        if packed.numpress:
+        if packed.numpress in _NUMPRESS:
             decoder, zipped = _NUMPRESS[packed.numpress]
             if zipped or packed.zlib:
                 data = inflate(data, 16 + 5 * packed.length)
@@ -141,7 +140,8 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
         raise BadSpectrum(UNDECODABLE) from error
     if len(values) != packed.length:
         raise BadSpectrum(OTHER_LENGTH)
-    return _undo(values, packed.prediction) if packed.prediction else values
+    prediction = PREDICTIONS.get(packed.numpress)
+    return _undo(values, prediction) if prediction else values
 
 
 def _undo(values: NDArray[Any], prediction: str) -> NDArray[Any]:
@@ -149,6 +149,8 @@ def _undo(values: NDArray[Any], prediction: str) -> NDArray[Any]:
 
     Source: Bhamber et al. 2021, J Proteome Res 20:172; the formulas of its implementations.
     """
+    if values.dtype.kind != "f":
+        raise BadSpectrum(UNDECODABLE)
     out: list[float] = values.tolist()
     if prediction == "delta":
         for i in range(2, len(out)):
@@ -156,4 +158,5 @@ def _undo(values: NDArray[Any], prediction: str) -> NDArray[Any]:
     else:
         for i in range(2, len(out)):
             out[i] = out[i] + 2 * out[i - 1] - out[i - 2] - out[1]
-    return np.array(out, values.dtype)
+    with np.errstate(over="ignore"):  # infinite values are dropped with their spectrum
+        return np.array(out, values.dtype)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spectrakit.accounting import InputAccount
 from spectrakit.errors import one_line
 from spectrakit.io.mzml import read_mzml
-from spectrakit.io.mzml_arrays import Packed
+from spectrakit.io.mzml_arrays import PREDICTIONS, Packed
 from spectrakit.io.packed_numbers import LONGEST, OTHER_LENGTH, TOO_LONG
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.traces.hdf5_guard import FAILURES, ForeignFile
@@ -80,7 +80,9 @@ class _Datasets:
             little = values.dtype.newbyteorder("<")
             values = values.astype(little, copy=False)
             packed.dtype, packed.length = little.str, length
-            packed.zlib, packed.numpress = False, ""
+            packed.zlib = False
+            if packed.numpress not in PREDICTIONS:
+                packed.numpress = ""
         packed.raw = values.tobytes()
 
 

@@ -140,6 +140,21 @@ def test_predicted_arrays_are_undone_in_plain_mzml(tmp_path):
         assert s.mz.tolist() == mz
 
 
+@pytest.mark.parametrize("kind", ["", "i", "q", "S", "f"])
+def test_predicted_arrays_that_are_no_numbers_or_overflow(tmp_path, kind):
+    """A prediction without a type, of whole numbers or of text, and one that grows beyond all."""
+    types = TYPES | {"": "", "S": cv("MS:1001479", "null-terminated ASCII string")}
+    raw = b64encode(zlib.compress(b"a\x00b\x00c\x00d\x00" * 2)).decode()
+    if kind == "f":
+        raw = b64encode(zlib.compress(np.array([1, 2, 3e38, 3e38], "<f4").tobytes())).decode()
+    delta = cv("MS:1003089", "truncation, delta prediction and zlib compression")
+    mz = binary(raw, MZ + types[kind] + delta)
+    inner = mz + array((1, 2, 3, 4), INTENSITY)
+    for length in (2, 4, 8):
+        spectra, account = read_text(tmp_path, mzml(spectrum(inner, length=length)))
+        assert (spectra, account.dropped.total()) == ([], 1)
+
+
 def test_a_level_of_zero_does_not_hide_an_ms1_spectrum(tmp_path):
     """An imaging program writes "ms level" 0 beside "MS1 spectrum"."""
     terms = cv("MS:1000579", "MS1 spectrum") + cv("MS:1000511", "ms level", "0")
