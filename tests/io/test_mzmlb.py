@@ -3,6 +3,7 @@ published layout (Bhamber et al. 2021); pyteomics is the oracle."""
 
 import struct
 import warnings
+from contextlib import suppress
 
 import h5py
 import numpy as np
@@ -18,6 +19,15 @@ DELTA = cv("MS:1003089", "truncation, delta prediction and zlib compression")
 LINEAR = cv("MS:1003090", "truncation, linear prediction and zlib compression")
 TRUNCATED = cv("MS:1003088", "truncation and zlib compression")
 UNKNOWN = cv("MS:9999999", "brotli compression")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """pyteomics and psims would look for newer vocabularies than those they carry."""
+    with suppress(ImportError):
+        from psims.controlled_vocabulary.controlled_vocabulary import obo_cache
+
+        monkeypatch.setattr(obo_cache, "use_remote", False)
 
 
 def outside(name, offset, length, role, kind="d", packing=PLAIN):
