@@ -140,6 +140,20 @@ def test_predicted_arrays_are_undone_in_plain_mzml(tmp_path):
         assert s.mz.tolist() == mz
 
 
+def test_predicted_arrays_of_many_spectra_reach_a_store(tmp_path, cli):
+    """Spectra that are written alike go into the store as tables: the prediction goes with them."""
+    mz = [[100.125 + i, 150.5 + i, 151.0 + i, 300.875 + i] for i in range(6)]
+    spectra = []
+    for i, one in enumerate(mz):
+        delta = one[:2] + [one[k] - one[k - 1] + one[0] for k in (2, 3)]
+        packed = array(delta, MZ, zipped=True).replace("MS:1000574", "MS:1003089")
+        spectra.append(spectrum(packed + array((1, 2, 3, 4), INTENSITY), f"scan={i}", 4))
+    path = tmp_path / "in.mzML"
+    path.write_text(mzml(*spectra))
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    assert [s.mz.tolist() for s in read(tmp_path / "out.h5")[0]] == mz
+
+
 @pytest.mark.parametrize("kind", ["", "i", "q", "S", "f"])
 def test_predicted_arrays_that_are_no_numbers_or_overflow(tmp_path, kind):
     """A prediction without a type, of whole numbers or of text, and one that grows beyond all."""
