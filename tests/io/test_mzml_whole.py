@@ -154,6 +154,22 @@ def test_predicted_arrays_of_many_spectra_reach_a_store(tmp_path, cli):
     assert [s.mz.tolist() for s in read(tmp_path / "out.h5")[0]] == mz
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_spectra_without_peaks_before_others_in_one_table(tmp_path, cli, first):
+    """A table that begins with empty spectra ended in an IndexError, or hid that m/z fall."""
+    lengths = [2] * first + [0, 0, 0]
+    texts = [
+        spectrum(peaks((100.0, 200.0)[:n], (1.0, 2.0)[:n]), f"scan={i}", n)
+        for i, n in enumerate(lengths)
+    ]
+    path = tmp_path / "in.mzML"
+    path.write_text(mzml(*texts, spectrum(peaks((9.0, 8.0)), "scan=8", 2)))
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    spectra, _ = read(tmp_path / "out.h5")
+    assert [len(s) for s in spectra] == [*lengths, 2]
+    assert spectra[-1].mz.tolist() == [8.0, 9.0]
+
+
 @pytest.mark.parametrize("kind", ["", "i", "q", "S", "f"])
 def test_predicted_arrays_that_are_no_numbers_or_overflow(tmp_path, kind):
     """A prediction without a type, of whole numbers or of text, and one that grows beyond all."""
