@@ -21,6 +21,7 @@ class InputAccount:
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
     treated: Counter[str] = field(default_factory=Counter[str])  # kept, but not as the file has it
+    not_read: Counter[str] = field(default_factory=Counter[str])  # no spectra: chromatograms
 
     @property
     def read(self) -> int:
@@ -45,6 +46,7 @@ class InputAccount:
             "kept": self.kept,
             "dropped": dict(sorted(self.dropped.items())),
             "treated": dict(sorted(self.treated.items())),
+            "not_read": dict(sorted(self.not_read.items())),
         }
 
     @classmethod
@@ -57,12 +59,18 @@ class InputAccount:
             kept=value["kept"],
             dropped=Counter(value["dropped"]),
             treated=Counter(value.get("treated", {})),
+            not_read=Counter(value.get("not_read", {})),
         )
 
     def sentence(self) -> str:
         """Return the line that is shown to a person: counts, and the reasons for drops."""
         reasons = "; ".join(f"{n} {reason}" for reason, n in sorted(self.dropped.items()))
         tail = f" ({reasons})" if reasons else ""
+        beside = ", ".join(
+            f"{n} {what if n > 1 else what.removesuffix('s')}"
+            for what, n in sorted(self.not_read.items())
+        )
+        tail += f"; not read: {beside}" if beside else ""
         return (
             f"{self.path}: read {self.read}, kept {self.kept}, dropped {self.dropped.total()}{tail}"
         )

@@ -33,9 +33,9 @@ def convert(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP, MassBank, MoNA or GNPS JSON, mzSpecLib, MS2, JCAMP-DX, "
-            "tables and exports of spectrometers (also .gz, .bz2), a store, a folder, a glob, "
-            "@list.txt, or '-' for stdin.",
+            help="Spectra: mzML, mzXML, imzML, MGF, MSP, MassBank, MoNA or GNPS JSON, mzSpecLib, "
+            "MS2, JCAMP-DX, tables and exports of spectrometers (also .gz, .bz2), a store, a "
+            "folder, a glob, @list.txt, or '-' for stdin.",
         ),
     ],
     out: Annotated[

@@ -46,8 +46,9 @@ def identify(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra: mzML, MGF, MSP and the others that convert reads (also .gz, .bz2), of "
-            "mass, IR, Raman or NIR, a store, a folder, a glob, @list.txt, or '-' for stdin.",
+            help="Spectra: mzML, mzXML, MGF, MSP and the others that convert reads (also .gz, "
+            ".bz2), of mass, IR, Raman or NIR, a store, a folder, a glob, @list.txt, or '-' for "
+            "stdin.",
         ),
     ],
     out: OutOrFolderOption = "-",

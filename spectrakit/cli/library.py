@@ -26,9 +26,9 @@ def add(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Spectra (MSP, MGF, MassBank, MoNA or GNPS JSON, mzSpecLib, mzML, IR, Raman or "
-            "NIR as convert reads them, a store; peptides too), or one structure list (CSV, TSV, "
-            "SMILES, SDF).",
+            help="Spectra (MSP, MGF, MassBank, MoNA or GNPS JSON, mzSpecLib, mzML, mzXML, IR, "
+            "Raman or NIR as convert reads them, a store; peptides too), or one structure list "
+            "(CSV, TSV, SMILES, SDF).",
         ),
     ],
     licence: Annotated[str, typer.Option(help="Licence of the whole, kept with it.")] = "",

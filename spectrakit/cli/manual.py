@@ -139,17 +139,20 @@ NOTES: dict[str, dict[str, str]] = {
             "should be a number and is none is an error."
         ),
         "FORMATS": (
-            "The content decides, not the name. Peaks: mzML, MGF, MSP (NIST, MoNA, "
-            "RIKEN, MS-DIAL, GOLM, AMDIS MSL, SpectraST and others), MassBank records, MoNA and "
-            "GNPS JSON, mzSpecLib and mzVault text, MS1 and MS2 text. Instruments: Galactic SPC "
-            "(old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), Renishaw WDF, PerkinElmer "
-            "SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, TriVista TVF, DigitalSurf, "
-            "ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI SAM, Ocean text and "
-            "ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and Renishaw text. "
-            "Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and ECOSTRESS text, FITS. "
-            "Arrays and tables: MATLAB (4 to 7.3, with dataset objects), HDF5 and netCDF, numpy, "
-            "Parquet (needs pyarrow), Excel, CSV and TSV, columns of text. Written: stores, mzML, "
-            "MGF, MSP and MassBank records for peaks, JCAMP-DX and CSV for traces."
+            "The content decides, not the name. Peaks: mzML (indexed or not, MS-Numpress, ion "
+            "mobility; chromatograms are counted, not read), mzXML, mzData, mzMLb, imzML with its "
+            ".ibd beside it (--where 'extra.position x=3' takes a column of pixels), MGF, MSP "
+            "(NIST, MoNA, RIKEN, MS-DIAL, GOLM, AMDIS MSL, SpectraST and others), MassBank "
+            "records, MoNA and GNPS JSON, mzSpecLib and mzVault text, MS1 and MS2 text. "
+            "Instruments: Galactic SPC (old and new), Bruker OPUS, Thermo OMNIC (SPA, SPG, SRS), "
+            "Renishaw WDF, PerkinElmer SP, JASCO JWS, Horiba XML and LabSpec text, Andor SIF, "
+            "TriVista TVF, DigitalSurf, ASD, Spectral Evolution SED, SVC SIG, BUCHI NIRCal, VIAVI "
+            "SAM, Ocean text and ProcSpec, Avantes binary and text, CRAIC, JASCO, StellarNet and "
+            "Renishaw text. Exchange: JCAMP-DX, AnIML, ANDI (netCDF), EMSA, ENVI, USGS and "
+            "ECOSTRESS text, FITS. Arrays and tables: MATLAB (4 to 7.3, with dataset objects), "
+            "HDF5 and netCDF, numpy, Parquet (needs pyarrow), Excel, CSV and TSV, columns of "
+            "text. Written: stores, mzML, MGF, MSP and MassBank records for peaks, JCAMP-DX and "
+            "CSV for traces."
         ),
     },
     "identify": {

@@ -2,7 +2,7 @@
 
 An own reader on lxml instead of pyopenms: it keeps every term, starts 0.2 s faster and gives
 the position when a file breaks off; pyopenms is the oracle of its tests. Chromatograms are
-not spectra and are passed over. The index is not needed and not believed.
+not spectra: they are counted, not read. The index is not needed and not believed.
 """
 
 import logging
@@ -11,17 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lxml import etree  # type: ignore[attr-defined]  # compiled, without stubs
-
 from spectrakit.accounting import InputAccount
-from spectrakit.errors import InputError
 from spectrakit.io import mzml_terms as t
 from spectrakit.io.blocks import Drops
+from spectrakit.io.mzml_arrays import Outside
 from spectrakit.io.mzml_blocks import PARAMS, Item, Param, Tokeniser, split_blocks
 from spectrakit.io.mzml_spectrum import Draft, ParamGroups
 from spectrakit.io.mzml_templates import Row, Templates, table_of
 from spectrakit.io.record import BadSpectrum
-from spectrakit.io.streams import COPY_AGAIN
+from spectrakit.io.xml_stream import XmlStream, forget, local_name
 from spectrakit.spectrum import Spectrum
 from spectrakit.spectrum_table import SpectrumTable
 
@@ -30,6 +28,7 @@ log = logging.getLogger(__name__)
 _EVENTS = (
     "mzML",
     "run",
+    "fileContent",
     "referenceableParamGroup",
     "instrumentConfiguration",
     "instrument",  # mzML 0.99
@@ -43,7 +42,9 @@ _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
 _ASCII_LIKE = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 
 
-def read_mzml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
+def read_mzml(
+    path: Path, stream: BinaryIO, account: InputAccount, outside: Outside | None = None
+) -> Iterator[Spectrum]:
     """Yield the spectra of an mzML file in its order.
 
     m/z is float64; intensity has the type of the file (integers become float64). Peaks are
@@ -55,11 +56,12 @@ def read_mzml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
         path: named in messages.
         stream: the decompressed bytes.
         account: told of every spectrum that cannot be given.
+        outside: gives the arrays that are not in the XML (imzML, mzMLb).
 
     Raises:
         InputError: the XML is broken or cut off, or has a DOCTYPE.
     """
-    reader = _Reader(path, account, as_tables=False)
+    reader = _Reader(path, account, as_tables=False, outside=outside)
     for part in reader.parts(stream):
         if isinstance(part, Spectrum):
             yield part
@@ -79,11 +81,19 @@ class _Reader:
     tokeniser declines, and everything that is no block, goes to lxml.
     """
 
-    def __init__(self, path: Path, account: InputAccount, *, as_tables: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        account: InputAccount,
+        *,
+        as_tables: bool,
+        outside: Outside | None = None,
+    ) -> None:
         self._path = path
         self._drops = Drops(path, account)
         self._document = _Document(path)
         self._as_tables = as_tables
+        self._outside = outside
         self._tokeniser: Tokeniser | None = None
         self._templates: Templates | None = None
         self._rows: list[Row] = []
@@ -104,7 +114,9 @@ class _Reader:
             elif len(self._rows) >= _ROWS or self._n_values >= _VALUES:
                 yield from self._waiting()
         yield from self._waiting()
-        document.close()
+        document.xml.close()
+        if document.n_chromatograms:
+            self._drops.account.not_read["chromatograms"] = document.n_chromatograms
         if document.n_chromatograms and self._index < 0:
             log.warning("%s: has no spectra, only chromatograms, which are not read.", self._path)
 
@@ -114,7 +126,7 @@ class _Reader:
         if row is None:
             return False
         self._document.passed(block)
-        self._document.last = row.native_id
+        self._document.xml.last = row.native_id
         self._index += 1
         self._rows.append(row)
         self._n_values += len(row.mz)
@@ -143,12 +155,12 @@ class _Reader:
         if draft is None:
             for each in document.feed(part):
                 self._index += 1
-                document.last = each.native_id
+                document.xml.last = each.native_id
                 yield from self._spectrum(each, self._index)
             return
         document.passed(part)
         self._index += 1
-        document.last = draft.native_id
+        document.xml.last = draft.native_id
         for spectrum in self._spectrum(draft, self._index):
             self._learn(part, draft, spectrum)
             yield spectrum
@@ -156,7 +168,12 @@ class _Reader:
     def _spectrum(self, draft: Draft, index: int) -> Iterator[Spectrum]:
         """Yield the spectrum, or count it as dropped."""
         name, electron = self._document.instrument(draft.instrument_ref)
+        if self._outside is not None and index == 0:
+            self._outside.begin(self._document.content)
         try:
+            if self._outside is not None:
+                for array in draft.arrays:
+                    self._outside.fill(array, draft.native_id)
             yield draft.spectrum(index, name, electron, big_endian=self._document.big_endian)
         except BadSpectrum as error:
             self._drops.drop(str(error), f"spectrum '{draft.native_id}'")
@@ -181,26 +198,14 @@ class _Document:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self.groups: ParamGroups = {}
+        self.content: dict[str, str] = {}  # what the file says it holds, accession -> value
         self.instruments: dict[str, tuple[str, bool]] = {}
         self.default_instrument = ""
         self.big_endian = False  # mzML 0.99 alone had network byte order
         self.n_chromatograms = 0
-        self.n_spectra = 0
-        self.last = ""
-        self._lines_passed = 0
+        self.xml = XmlStream(path, _EVENTS)
         self._in_comment = False
-        self._parser = etree.XMLPullParser(
-            events=("start", "end"),
-            tag=tuple("{*}" + name for name in _EVENTS),
-            huge_tree=True,  # a spectrum of a million peaks is longer than 10 MB of text
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
 
     def is_open(self) -> bool:
         """Return whether a tag here is a tag: not inside a comment."""
@@ -208,70 +213,41 @@ class _Document:
 
     def passed(self, block: bytes) -> None:
         """Note a block that went another way."""
-        self._lines_passed += block.count(b"\n")
-        self.n_spectra += 1
+        self.xml.lines_passed += block.count(b"\n")
+        self.xml.n_spectra += 1
 
     def passed_space(self, space: bytes) -> None:
         """Note the space between two blocks, which means nothing."""
-        self._lines_passed += space.count(b"\n")
+        self.xml.lines_passed += space.count(b"\n")
 
     def feed(self, part: bytes) -> list[Draft]:
         """Parse some more XML; return the spectra that ended in it."""
         begins, ends = part.rfind(b"<!--"), part.rfind(b"-->")
         if begins != ends:
             self._in_comment = begins > ends
-        try:
-            self._parser.feed(part)
-            return self._drafts()
-        except etree.XMLSyntaxError as error:
-            raise self._broken(error) from error
-
-    def close(self) -> None:
-        """Check that the document is complete."""
-        try:
-            self._parser.close()
-        except etree.XMLSyntaxError as error:
-            raise self._broken(error) from error
-
-    def _broken(self, error: etree.XMLSyntaxError) -> InputError:
-        where = f"spectrum '{self.last}'" if self.n_spectra else "the start"
-        line = (error.lineno or 0) + self._lines_passed
-        return InputError(
-            f"{self.path}: the XML breaks at line {line} after {where} "
-            f"({self.n_spectra} spectra read): {_short(error.msg)}.",
-            hint=COPY_AGAIN,
-        )
-
-    def _drafts(self) -> list[Draft]:
         drafts: list[Draft] = []
-        for event, element in self._parser.read_events():
-            kind = _local_name(element)
+        for event, kind, element in self.xml.feed(part):
             if event == "start":
                 self._started(kind, element)
                 continue
             if kind == "spectrum":
                 drafts.append(Draft(_walk(element), self.groups))
-                self.n_spectra += 1
+                self.xml.n_spectra += 1
             elif kind == "chromatogram":
                 self.n_chromatograms += 1
+            elif kind == "fileContent":
+                params = [Param.of(child.attrib) for child in element]
+                self.content |= {param.accession: param.value for param in params}
             elif kind == "referenceableParamGroup":
                 self.groups[element.get("id", "")] = [Param.of(child.attrib) for child in element]
             elif kind in ("instrumentConfiguration", "instrument"):
                 self._add_instrument(element)
             if kind in ("spectrum", "chromatogram", "offset"):
-                element.clear()
-                parent = element.getparent()
-                while parent is not None and element.getprevious() is not None:
-                    del parent[0]
+                forget(element)
         return drafts
 
     def _started(self, kind: str, element: Any) -> None:
         if kind == "mzML":
-            if element.getroottree().docinfo.internalDTD is not None:
-                raise InputError(
-                    f"{self.path}: the XML has a DOCTYPE, which no mass spectrometer writes.",
-                    hint="Remove the DOCTYPE, or get the file from a source you trust.",
-                )
             self.big_endian = element.get("version", "").startswith("0.")
         elif kind == "run":
             ref = element.get("defaultInstrumentConfigurationRef") or element.get("instrumentRef")
@@ -298,17 +274,5 @@ class _Document:
 
 def _walk(element: Any) -> Iterator[Item]:
     for node in element.iter():
-        kind = _local_name(node)
+        kind = local_name(node)
         yield kind, Param.of(node.attrib) if kind in PARAMS else dict(node.attrib), node.text
-
-
-def _local_name(element: Any) -> str:
-    """Return the name without its namespace; lxml's QName refuses undeclared prefixes."""
-    tag: str = element.tag
-    return tag[tag.rfind("}") + 1 :]
-
-
-def _short(message: str | None) -> str:
-    """Return libxml2's message without its position, on one line."""
-    plain = " ".join((message or "not well-formed").split())
-    return plain.split(", line")[0].rstrip(".")

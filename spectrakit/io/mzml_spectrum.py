@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spectrakit.io import mzml_terms as t
 from spectrakit.io.fields import number
 from spectrakit.io.mzml_arrays import (
+    EXTERNAL,
     INTENSITY_ARRAY,
     MZ_ARRAY,
     NAMED_ARRAY,
@@ -138,8 +139,9 @@ class Draft:
     def _spectrum_param(self, param: Param) -> bool:
         accession = param.accession
         if accession == t.MS_LEVEL:
-            self.level = _count(param.value)
-            return self.level > 0 or not param.value
+            level = _count(param.value)
+            self.level = level or self.level  # some write 0 beside "MS1 spectrum"
+            return level > 0 or not param.value
         if accession == t.MS1_SPECTRUM and self.level == 0:
             self.level = 1
         elif accession == t.TITLE and not self.title:
@@ -189,6 +191,9 @@ class Draft:
         array = self.arrays[-1]
         accession = param.accession
         if packing(array, accession):
+            return True
+        if accession in EXTERNAL:
+            array.external = {**(array.external or {}), accession: param.value}
             return True
         if accession in (MZ_ARRAY, INTENSITY_ARRAY):
             array.role = accession

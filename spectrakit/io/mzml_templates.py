@@ -240,7 +240,8 @@ def table_of(rows: Sequence[Row]) -> SpectrumTable | None:
     mz = np.concatenate([row.mz for row in rows])
     intensity = np.concatenate([row.intensity for row in rows])
     falls = mz[1:] < mz[:-1]
-    falls[np.cumsum(counts)[:-1][counts[:-1].cumsum() < len(mz)] - 1] = False
+    ends = np.cumsum(counts)[:-1]
+    falls[ends[(ends > 0) & (ends < len(mz))] - 1] = False  # from one spectrum to the next
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite(mz.sum()) and np.isfinite(intensity.sum(dtype=np.float64))
     if not finite or falls.any() or (len(mz) and mz.min() < 0):

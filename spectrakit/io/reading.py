@@ -77,6 +77,14 @@ def _read(path: Path, account: InputAccount) -> Iterator[Spectrum]:
     with open_bytes(path, archives=True) as stream:
         if account.format == "mzml":
             from spectrakit.io.mzml import read_mzml as read
+        elif account.format == "mzxml":
+            from spectrakit.io.mzxml import read_mzxml as read
+        elif account.format == "mzdata":
+            from spectrakit.io.mzdata import read_mzdata as read
+        elif account.format == "imzml":
+            from spectrakit.io.imzml import read_imzml as read
+        elif account.format == "mzmlb":
+            from spectrakit.io.mzmlb import read_mzmlb as read
         elif account.format == "mgf":
             from spectrakit.io.mgf import read_mgf as read
         elif account.format == "msp":

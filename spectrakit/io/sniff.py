@@ -9,7 +9,7 @@ from spectrakit.io.library_formats import READERS, recognise_library
 from spectrakit.io.streams import COPY_AGAIN, archive_error, is_zip, on_disk, open_bytes
 from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
 
-READABLE = ("mzml", "mgf", "msp", "store", *READERS)
+READABLE = ("mzml", "mzxml", "mzdata", "imzml", "mzmlb", "mgf", "msp", "store", *READERS)
 _HEAD = 1 << 16
 _MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search parameters
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -17,15 +17,12 @@ _MSP_LINE = re.compile(rb"^[ \t]*(?:name|num[ _]?peaks?)[ \t]*:", re.IGNORECASE 
 _XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _XML_PROLOG = re.compile(rb"<\?.*?(?:\?>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _NOT_YET = {  # recognised -> (what it is, what makes it readable)
-    "mzxml": ("mzXML", 'msconvert "{path}" --mzML --zlib'),
-    "mzdata": ("mzData", 'msconvert "{path}" --mzML --zlib, or OpenMS FileConverter'),
-    "imzml": ("imzML (imaging)", "OpenMS or an imaging tool, exported as mzML"),
     "json": ("JSON of no known library", "the library's site, as MoNA or GNPS JSON, MSP or MGF"),
 }
 
 
 def sniff(path: Path) -> str:
-    """Return the format of ``path``: ``mzml mgf msp store`` or one of ``io.traces.formats``.
+    """Return the format of ``path``: one of ``READABLE`` or of ``io.traces.formats``.
 
     Raises:
         InputError: missing, empty, unreadable, a vendor's raw data, or no format that is read
@@ -68,12 +65,17 @@ def recognise(path: Path) -> str:
         raise InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")
     with open_bytes(path, archives=True) as stream:
         raw = stream.read(_HEAD)
-        if raw.startswith(_HDF5_MAGIC) and _is_store(path):
-            return "store"
+        if raw.startswith(_HDF5_MAGIC) and (known := _hdf5_kind(path)):
+            return known
         head = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
         kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
         if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD):
             kind = "mgf"
+    if not kind and path.suffix.lower() == ".ibd":
+        raise InputError(
+            f"{path}: is the binary half of an imzML, which says nothing without the other.",
+            hint=f"Give {path.with_suffix('.imzML').name} instead, with this file beside it.",
+        )
     if not kind:
         from spectrakit.io.traces.formats import recognise_trace
 
@@ -89,15 +91,17 @@ def recognise(path: Path) -> str:
     return kind
 
 
-def _is_store(path: Path) -> bool:
-    """Say whether an HDF5 file is to be read as a store; one that is damaged is."""
+def _hdf5_kind(path: Path) -> str:
+    """Return ``store``, ``mzmlb`` or nothing for an HDF5 file; one that is damaged is a store."""
     import h5py
 
     try:
         with h5py.File(on_disk(path), "r", locking=False) as file:
-            return "format" in file.attrs or "blocks" in file
+            if "format" in file.attrs or "blocks" in file:
+                return "store"
+            return "mzmlb" if file.id.links.exists(b"mzML") else ""
     except (OSError, RuntimeError, KeyError, ValueError, TypeError):
-        return True
+        return "store"
 
 
 def _xml_kind(path: Path, head: bytes) -> str:

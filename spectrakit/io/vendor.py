@@ -20,7 +20,16 @@ VENDOR_SUFFIXES = {
     ".tdf": "Bruker TDF file",
     ".tsf": "Bruker TSF file",
 }
-_OPEN_SUFFIXES = (".mzml", ".mgf", ".msp", ".h5")  # an ordinary folder with an odd name
+_OPEN_SUFFIXES = (
+    ".mzml",
+    ".mzxml",
+    ".mzdata",
+    ".imzml",
+    ".mzmlb",
+    ".mgf",
+    ".msp",
+    ".h5",
+)  # an ordinary folder with an odd name
 _FOLDER_MARKS = {  # a file inside -> whose folder it is
     "AcqData": "Agilent .d folder",
     "analysis.baf": "Bruker .d folder",

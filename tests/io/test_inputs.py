@@ -88,7 +88,6 @@ def test_stdin_is_read_like_a_file(monkeypatch):
         ("a.mzML", b"\x00\x01\x02\xff" * 99, "no known format", "Export"),
         ("a.mzML", b"hello", "no known format", "Export"),
         ("a.zip", b"PK\x03\x04abc", "archive", "Unpack"),
-        ("a.xml", b'<?xml version="1.0"?><mzXML>', "is mzXML", "msconvert"),
         ("a.xml", b"<html>", "no known format", "Export"),
         ("a.json", b'[{"a": 1}]', "JSON", "MSP"),
     ],

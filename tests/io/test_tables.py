@@ -7,7 +7,7 @@ from base64 import b64encode
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spectrakit.accounting import InputAccount, Summary
@@ -151,6 +151,7 @@ UNTIDY = b64encode(struct.pack("<2d", 5, 4)).decode()
 NOT_A_NUMBER = b64encode(struct.pack("<1d", float("nan"))).decode()
 
 
+@example(changes=[(35, "level", ""), (38, "level", "x")])  # a table of empty spectra
 @given(
     changes=st.lists(
         st.tuples(

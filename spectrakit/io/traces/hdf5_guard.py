@@ -215,6 +215,17 @@ class ForeignFile:
         except FAILURES as error:
             raise self.wrong(key, f"cannot be read ({_one_line(error)})") from error
 
+    def rows(self, key: str, dataset: Any, start: int, stop: int) -> NDArray[Any]:
+        """Return rows ``start:stop`` of a dataset of numbers or bytes that passed ``check``.
+
+        Raises:
+            InputError: the data are damaged.
+        """
+        try:
+            return np.asarray(dataset[start:stop])
+        except FAILURES as error:
+            raise self.wrong(key, f"cannot be read ({_one_line(error)})") from error
+
 
 def _places(data: mmap.mmap, pattern: bytes) -> Iterator[int]:
     at = data.find(pattern)
