@@ -84,12 +84,25 @@ def _bar(label: str, total: int | None, unit: str, alike: bool) -> Generator[Cal
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(f"{unit}, {{task.speed:.1f}}/s" if total is None else unit),
-        TimeRemainingColumn() if alike else TimeElapsedColumn(),
+        TextColumn(f"{unit}{{task.fields[pace]}}"),
+        TimeRemainingColumn() if alike and total else TimeElapsedColumn(),
     )
+    done = 0
+    start = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda n: bar.advance(task, n)
+        task = bar.add_task(label, total=total, pace="")
+
+        def advance(n: int) -> None:
+            nonlocal done
+            done += n
+            rate = done / max(time.monotonic() - start, 1e-6)
+            bar.update(task, advance=n, pace=f", {_number(rate)}/s" if alike else "")
+
+        yield advance
+
+
+def _number(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
 
 
 def _lines(label: str, total: int | None, unit: str, alike: bool) -> Callable[[int], None]:
@@ -106,7 +119,7 @@ def _lines(label: str, total: int | None, unit: str, alike: bool) -> Callable[[i
         rate = done / (now - start)
         left = f", {(total - done) / rate:.0f} s left" if total and rate else ""
         of = f" of {total}" if total else ""
-        pace = f"{rate:.1f}/s{left}" if alike else f"{now - start:.0f} s"
+        pace = f"{_number(rate)}/s{left}" if alike else f"{now - start:.0f} s"
         say(f"{label}: {done}{of} {unit}, {pace}")
 
     return advance
