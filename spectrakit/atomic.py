@@ -13,6 +13,9 @@ from pathlib import Path
 
 from spectrakit.errors import InputError
 
+_LONGEST_NAME = 255  # bytes, on every common file system
+_OLD = "-old"
+
 
 def is_device(path: Path) -> bool:
     """Say whether a path is a pipe or a device, which is written into and never replaced."""
@@ -42,8 +45,13 @@ def part_path(final: Path) -> Path:
 
 
 def _beside(final: Path) -> Path:
+    """Return the part's path; of a very long name the end is left out."""
     real = final.resolve()
-    return real.with_name(f"{real.name}.part-{os.getpid()}")
+    ending = f".part-{os.getpid()}"
+    name = real.name
+    while len(os.fsencode(name)) > _LONGEST_NAME - len(ending) - len(_OLD):
+        name = name[:-1]
+    return real.with_name(name + ending)
 
 
 def publish(part: Path, final: Path) -> None:
@@ -101,10 +109,10 @@ def atomic_path(final: Path) -> Generator[Path]:
 def unwritable(path: Path, error: OSError) -> InputError:
     """Return the one-line error for a file that cannot be written."""
     reason = error.strerror or str(error)
-    return InputError(
-        f"{path}: cannot be written: {reason}.",
-        hint="Choose another --out, or check the folder's permissions and free space.",
-    )
+    hint = "Choose another --out, or check the folder's permissions and free space."
+    if error.errno == errno.ENAMETOOLONG:
+        hint = "Choose a shorter --out; in a folder of results, rename the input."
+    return InputError(f"{path}: cannot be written: {reason}.", hint=hint)
 
 
 @contextmanager
@@ -121,7 +129,7 @@ def atomic_folder(final: Path, *, replace: bool = False) -> Generator[Path]:
 
     final = final.resolve()
     part = _beside(final)
-    old = part.with_name(f"{part.name}-old")
+    old = part.with_name(f"{part.name}{_OLD}")
     try:
         rmtree(part, ignore_errors=True)  # of a process that was killed and had this id
         part.mkdir(parents=True)

@@ -1,32 +1,30 @@
 """Many files: one function for each file, in this process or in several, results in order.
 
 Work goes through the standard ``concurrent.futures.Executor`` interface. Results never depend
-on the number of processes. A ledger in the output folder lets a rerun skip what is done.
+on the number of processes. ``spectrakit.ledger`` lets a rerun skip what is done.
 """
 
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from spectrakit.accounting import InputAccount
-from spectrakit.atomic import atomic_path
-from spectrakit.errors import EXIT_INTERRUPTED, InputError, SpectrakitError, UsageError
+from spectrakit.errors import EXIT_INTERRUPTED, InputError, SpectrakitError
+from spectrakit.log import set_verbosity, verbosity
 
 Result = TypeVar("Result")
 
 _SECONDS_TO_CLEAN_UP = 5.0
-LEDGER_NAME = "spectrakit-ledger.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,16 @@ def run_files(
         return
     executor: Executor
     with ProcessPoolExecutor(
-        min(jobs, len(paths)), mp_context=get_context("spawn"), initializer=_become_worker
+        min(jobs, len(paths)),
+        mp_context=get_context("spawn"),
+        initializer=_become_worker,
+        initargs=(verbosity(),),
     ) as executor:
         try:  # not executor.map, which cancels what the end of a worker then cannot mark
             with _interrupts_ignored():
-                futures = [executor.submit(guarded, path) for path in paths]
-            for future in futures:
-                yield future.result()
+                futures = deque(executor.submit(guarded, path) for path in paths)
+            while futures:  # what was handed on is forgotten
+                yield futures.popleft().result()
         except BrokenProcessPool as error:
             raise InputError(
                 "a worker process was killed, perhaps because memory ran out.",
@@ -86,8 +87,12 @@ def run_files(
             raise
 
 
-def _become_worker() -> None:
-    """Stop when the parent says so, once; Ctrl-C is ignored since the start of the process."""
+def _become_worker(level: int) -> None:
+    """Say as much as the parent does, and stop when it says so, once.
+
+    Ctrl-C is ignored since the start of the process.
+    """
+    set_verbosity(level)
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is not to be interrupted
@@ -116,64 +121,3 @@ def stop_workers() -> None:
         worker.terminate()
     for worker in workers:
         worker.join(_SECONDS_TO_CLEAN_UP)
-
-
-@dataclass
-class Ledger:
-    """What a folder of results already holds, and with which parameters it was made."""
-
-    path: Path
-    parameters: Mapping[str, Any]
-    files: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-
-    @classmethod
-    def open(cls, folder: Path, parameters: Mapping[str, Any]) -> "Ledger":
-        """Read the ledger of a folder, or start one.
-
-        Raises:
-            UsageError: the folder holds results of other parameters.
-            InputError: the ledger cannot be read.
-        """
-        path = folder / LEDGER_NAME
-        ledger = cls(path, dict(parameters))
-        if not path.is_file():
-            return ledger
-        try:
-            held = json.loads(path.read_text(encoding="utf-8"))
-            before, files = dict(held["parameters"]), dict(held["files"])
-            for entry in files.values():
-                InputAccount.from_json(entry["account"])
-                if Path(entry["output"]).name != entry["output"]:
-                    raise ValueError(entry["output"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{path}: the ledger cannot be read.", hint="Use another --out folder."
-            ) from error
-        now = json.loads(json.dumps(ledger.parameters))
-        if before != now:
-            changed = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
-            raise UsageError(
-                f"{folder}: holds results made with another {', '.join(changed)}.",
-                hint="Use another --out folder, or the same parameters to go on.",
-            )
-        ledger.files = files
-        return ledger
-
-    def done(self, path: Path, sha256: str) -> dict[str, Any] | None:
-        """Return the entry of an input whose result is there and whose bytes are the same."""
-        entry = self.files.get(str(path))
-        if entry is None or entry["account"]["sha256"] != sha256:
-            return None
-        return entry if (self.path.parent / entry["output"]).is_file() else None
-
-    def made(self, path: Path) -> bool:
-        """Say whether a file is one of the results in this folder."""
-        outputs = {entry["output"] for entry in self.files.values()}
-        return path.name in outputs and path.absolute().parent == self.path.parent.absolute()
-
-    def add(self, path: Path, output: str, account: Mapping[str, Any]) -> None:
-        """Note one finished input, durably."""
-        self.files[str(path)] = {"output": output, "account": dict(account)}
-        value = {"parameters": self.parameters, "files": self.files}
-        with atomic_path(self.path) as part:
-            part.write_text(json.dumps(value, indent=1), encoding="utf-8")

@@ -18,10 +18,12 @@ LINE_EVERY_SECONDS = 15.0
 
 
 class _Lines(logging.Formatter):
-    """Messages in lines of printable text: names in a file may hold a terminal's control codes."""
+    """Messages in one line of printable text: names may hold line breaks and control codes."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(map(one_line, super().format(record).split("\n")))
+        text = super().format(record)
+        lines = text.split("\n") if record.exc_info or record.stack_info else [text]
+        return "\n".join(map(one_line, lines))
 
 
 def set_verbosity(level: int) -> None:
@@ -32,6 +34,11 @@ def set_verbosity(level: int) -> None:
         log.propagate = False
     _handler.stream = sys.stderr  # setStream would flush the old one, which may be closed
     log.setLevel({-1: logging.ERROR, 0: logging.INFO}.get(level, logging.DEBUG))
+
+
+def verbosity() -> int:
+    """Return what ``set_verbosity`` set, for a process that is to say as much as this one."""
+    return {logging.ERROR: -1, logging.INFO: 0}.get(log.level, 1)
 
 
 @contextmanager

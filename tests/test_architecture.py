@@ -15,7 +15,7 @@ LAYERS = {  # module or package -> layer; imports go downward or stay within a p
     "peptides": 2,
     "toml": 1, "atomic": 1, "accounting": 2, "config": 2, "log": 2, "output": 3,
     "spectrum_table": 2,
-    "store": 3, "bundle": 4, "run": 4, "registry": 4, "jobs": 4,
+    "store": 3, "bundle": 4, "run": 4, "registry": 4, "jobs": 4, "ledger": 4,
     "io": 4,  # reads stores too, counts what it drops
     "search": 5, "transfer": 5,
     "report": 6,  # shows what transfer found

@@ -82,6 +82,13 @@ EXAMPLES: dict[str, list[str]] = {
     ],
 }
 
+_FOLDERS = (
+    "An existing folder as --out, or a name ending in '/', takes {} and a ledger: a rerun goes on "
+    "where a killed one stopped, and the results are those of an unbroken run, whatever --jobs. "
+    "Inputs that changed and results that are damaged or missing are done again, which is said. "
+    "Refused (exit 2): other parameters than the ledger's, two inputs whose results would have "
+    "the same name, and an input whose result would replace that of another one."
+)
 _RUNS = (
     "A run is a folder: plan.toml, env.json, metrics.jsonl, log.txt, checkpoints/, "
     "student/NAME@VERSION/ and status, and where the plugin uses spectrakit's own training loop "
@@ -154,6 +161,9 @@ NOTES: dict[str, dict[str, str]] = {
             "text. Written: stores, mzML, MGF, MSP and MassBank records for peaks, JCAMP-DX and "
             "CSV for traces."
         ),
+        "FOLDERS": _FOLDERS.format("one file for each input")
+        + " --samples and --targets go into each store. A file whose name begins with '-' "
+        "follows '--'.",
     },
     "identify": {
         "WHAT IS SEARCHED": (
@@ -234,11 +244,7 @@ NOTES: dict[str, dict[str, str]] = {
             "non-commercial use) by neutral mass over the usual adducts, or only the adduct that "
             "the file states, and are ranked by a combinatorial fragmenter and the learned model."
         ),
-        "FOLDERS": (
-            "An existing folder as --out, or a name ending in '/', takes one file of hits for "
-            "each input and a ledger: a rerun goes on where a killed one stopped. A ledger of "
-            "other parameters is refused (exit 2)."
-        ),
+        "FOLDERS": _FOLDERS.format("one file of hits for each input"),
     },
     "transfer": TRANSFER,
     "pretrain": {"RUNS": _RUNS},

@@ -58,7 +58,7 @@ def _expand(arg: str, lists: tuple[Path, ...]) -> Iterator[Path]:
         yield from _listed(Path(arg[1:]), lists)
     elif os.path.isdir(arg):  # noqa: PTH112 - never raises
         yield from _folder(Path(arg))
-    elif not os.path.exists(arg) and glob.has_magic(arg):  # noqa: PTH110 - never raises
+    elif not os.path.exists(arg) and glob.has_magic(arg.removeprefix("\\\\?\\")):  # noqa: PTH110 - never raises
         found = sorted(glob.glob(arg, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not found:
             raise InputError(f"{arg}: no file matches.", hint="Check the folder and the pattern.")
@@ -72,7 +72,7 @@ def _listed(path: Path, lists: tuple[Path, ...]) -> Iterator[Path]:
     if path.absolute() in lists:
         raise InputError(f"{path}: the list names itself.", hint="Remove that line.")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is no text in UTF-8.", hint="Save the list as UTF-8.") from error
     except OSError as error:

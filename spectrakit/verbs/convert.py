@@ -14,20 +14,18 @@ from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import Condition, parse_where, selected
 from spectrakit.io.streams import on_disk
 from spectrakit.io.writers import export_suffix, why_not, write_spectra
-from spectrakit.jobs import Ledger, run_files
+from spectrakit.jobs import run_files
 from spectrakit.log import progress, unsaid
 from spectrakit.spectrum import Spectrum
 from spectrakit.spectrum_table import SpectrumTable
 from spectrakit.verbs.outputs import (
     is_folder,
-    make_folder,
     note_error,
-    output_names,
     refuse_own_input,
+    result_name,
     stem_of,
-    without_done,
-    without_own_results,
 )
+from spectrakit.verbs.result_folder import ResultFolder
 from spectrakit.verbs.sheets import SampleSheet, TargetTable
 from spectrakit.verbs.stated import Stated
 
@@ -161,13 +159,15 @@ def _into_one(paths: Sequence[Path], out: Path, what: Conversion, summary: Summa
         return
     with progress("convert", None, "spectra") as advance:
         try:
-            _write(list(good), list(good.values()), out, what, advance)
+            samples = _write(list(good), list(good.values()), out, what, advance)
         except SpectrakitError as error:
             for account in good.values():  # nothing of them is anywhere
                 account.kept = 0
                 account.dropped.clear()
             summary.errors.append(str(error))
             raise
+    if what.targets is not None:
+        what.targets.say_unmatched(samples)
     summary.outputs.append(str(out))
 
 
@@ -178,39 +178,40 @@ def _into_folder(
     parameters = what.history() | {"kind": what.kind, "compression": what.compression}
     for name, table in (("samples", what.samples), ("targets", what.targets)):
         parameters[name] = "" if table is None else table.sha256
-    ledger = Ledger.open(folder, parameters)
-    paths = without_own_results(paths, ledger)
-    names = output_names(paths, folder, SUFFIXES[what.kind])
-    make_folder(folder)
-    todo = without_done(paths, ledger, summary)
-    work = partial(convert_file, folder=folder, names=names, what=what)
-    with progress("convert", len(todo), "files") as advance:
-        for done in run_files(work, todo, jobs):
+    work = partial(convert_file, folder=folder, what=what)
+    suffix = SUFFIXES[what.kind]
+    with (
+        ResultFolder.open(folder, paths, suffix, parameters, summary) as results,
+        progress("convert", len(results.todo), "files") as advance,
+    ):
+        samples = set(results.noted("samples"))
+        for done in run_files(work, results.todo, jobs):
             advance(1)
             if done.result is not None:
-                summary.inputs.append(done.result)
-                target = folder / names[done.path]
-                ledger.add(done.path, target.name, done.result.as_json())
-                summary.outputs.append(str(target))
+                account, found = done.result
+                summary.inputs.append(account)
+                results.add(done.path, account, summary, samples=sorted(found))
+                samples |= found
             elif done.error is not None:
                 summary.open_input(done.path)
                 if len(paths) == 1 or not isinstance(done.error, InputError | MissingExtraError):
                     summary.errors.append(str(done.error))
                     raise done.error
                 note_error(summary, done.error)
+    if what.targets is not None:
+        what.targets.say_unmatched(samples)
 
 
-def convert_file(
-    path: Path, folder: Path, names: dict[Path, str], what: Conversion
-) -> InputAccount:
-    """Convert one file into a file of its own and return its account.
+def convert_file(path: Path, folder: Path, what: Conversion) -> tuple[InputAccount, set[str]]:
+    """Convert one file into a file of its own; return its account and the samples in it.
 
     Raises:
         InputError: the file cannot be read to its end; nothing is written then.
     """
     account = InputAccount(str(path))
-    _write([path], [account], folder / names[path], what, lambda n: None)
-    return account
+    target = folder / result_name(path, SUFFIXES[what.kind])
+    samples = _write([path], [account], target, what, lambda n: None)
+    return account, samples
 
 
 def _write(
@@ -219,10 +220,11 @@ def _write(
     target: Path,
     what: Conversion,
     advance: Any,
-) -> None:
+) -> set[str]:
+    """Write all spectra of some files into one; return the samples, where there are targets."""
     if what.kind != STORE:
         write_spectra(target, _exported(paths, accounts, what, advance), what.kind)
-        return
+        return set()
     from spectrakit.store import StoreWriter
 
     samples: set[str] = set()
@@ -231,6 +233,7 @@ def _write(
             _store_file(writer, path, account, what, advance, samples)
         if what.targets is not None:
             what.targets.add_to(writer, samples)
+    return samples if what.targets is not None else set()
 
 
 def _store_file(

@@ -12,7 +12,7 @@ from spectrakit.errors import InputError, MismatchError, UsageError
 from spectrakit.io import sniff
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.select import parse_where
-from spectrakit.jobs import Done, Ledger, run_files
+from spectrakit.jobs import Done, run_files
 from spectrakit.log import progress, say
 from spectrakit.output import open_records
 from spectrakit.search.engine import Engine, EngineSettings, open_engine
@@ -30,14 +30,8 @@ from spectrakit.verbs.answering import (
     taught_by,
 )
 from spectrakit.verbs.identify_file import identify_file, searches_mass
-from spectrakit.verbs.outputs import (
-    is_folder,
-    make_folder,
-    note_error,
-    output_names,
-    refuse_own_input,
-    without_done,
-)
+from spectrakit.verbs.outputs import is_folder, note_error, refuse_own_input
+from spectrakit.verbs.result_folder import ResultFolder
 
 
 def identify(
@@ -224,19 +218,15 @@ def _into_folder(
     jobs: int,
     summary: Summary,
 ) -> None:
-    ledger = Ledger.open(folder, parameters)
-    names = output_names(paths, folder, f".hits.{record_format}")
-    make_folder(folder)
-    todo = without_done(paths, ledger, summary)
-    for done in _each(work, todo, jobs, summary):
-        if done.result is None:
-            continue
-        target = folder / names[done.path]
-        with open_records(target, record_format, columns) as write:
-            for record in done.result.records:
-                write(record)
-        ledger.add(done.path, target.name, done.result.account.as_json())
-        summary.outputs.append(str(target))
+    suffix = f".hits.{record_format}"
+    with ResultFolder.open(folder, paths, suffix, parameters, summary) as results:
+        for done in _each(work, results.todo, jobs, summary):
+            if done.result is None:
+                continue
+            with open_records(results.target(done.path), record_format, columns) as write:
+                for record in done.result.records:
+                    write(record)
+            results.add(done.path, done.result.account, summary)
     _stop_if_nothing(summary)
 
 

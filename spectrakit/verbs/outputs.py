@@ -1,15 +1,13 @@
-"""Where results go: names in an output folder, what a rerun skips, what is never overwritten."""
+"""Where results go: names in an output folder, and what is never overwritten."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from spectrakit.accounting import InputAccount, Summary, file_sha256
+from spectrakit.accounting import Summary
 from spectrakit.errors import InputError, SpectrakitError, UsageError
 from spectrakit.io.streams import STDIN, on_disk
-from spectrakit.jobs import Ledger
-from spectrakit.log import say
+from spectrakit.ledger import plain_name
 from spectrakit.output import complain
 
 
@@ -47,6 +45,11 @@ def stem_of(path: Path) -> str:
     return Path(name).stem if path != STDIN else "stdin"
 
 
+def result_name(path: Path, suffix: str) -> str:
+    """Return what the result of an input is called in a folder of results."""
+    return stem_of(path) + suffix
+
+
 def output_names(paths: Sequence[Path], folder: Path, suffix: str) -> dict[Path, str]:
     """Return the file name in ``folder`` for each input.
 
@@ -56,13 +59,14 @@ def output_names(paths: Sequence[Path], folder: Path, suffix: str) -> dict[Path,
     names: dict[Path, str] = {}
     taken: dict[str, Path] = {}
     for path in paths:
-        name = stem_of(path) + suffix
-        if name.lower() in taken:
+        name = result_name(path, suffix)
+        plain = plain_name(name)
+        if plain in taken:
             raise UsageError(
-                f"{path} and {taken[name.lower()]} would both be written to {name}.",
+                f"{path} and {taken[plain]} would both be written to {name}.",
                 hint="Give them different output folders, or rename one.",
             )
-        taken[name.lower()] = path
+        taken[plain] = path
         names[path] = name
         refuse_own_input(folder / name, paths)
     return names
@@ -80,36 +84,6 @@ def refuse_own_input(out: Path, paths: Sequence[Path]) -> None:
                 raise UsageError(
                     f"{out}: is an input and the output.", hint="Choose another --out."
                 )
-
-
-def without_own_results(paths: Sequence[Path], ledger: Ledger) -> list[Path]:
-    """Return the inputs that are not results of this very command from an earlier run."""
-    inputs = [path for path in paths if not ledger.made(path)]
-    if len(inputs) < len(paths):
-        say(f"{len(paths) - len(inputs)} files are results of this command and no inputs")
-    return inputs
-
-
-def without_done(paths: Sequence[Path], ledger: Ledger, summary: Summary) -> list[Path]:
-    """Return the inputs whose result is not there yet; account for the others."""
-    todo: list[Path] = []
-    for path in paths:
-        entry = _entry(path, ledger)
-        if entry is None:
-            todo.append(path)
-            continue
-        summary.inputs.append(InputAccount.from_json(entry["account"]))
-        summary.outputs.append(str(ledger.path.parent / entry["output"]))
-    if len(todo) < len(paths):
-        say(f"{len(paths) - len(todo)} files were done before and are skipped")
-    return todo
-
-
-def _entry(path: Path, ledger: Ledger) -> dict[str, Any] | None:
-    try:
-        return ledger.done(path, file_sha256(path)) if path.is_file() else None
-    except OSError:  # reading it gives the error
-        return None
 
 
 def note_error(summary: Summary, error: SpectrakitError) -> None:

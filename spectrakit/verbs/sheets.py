@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spectrakit.accounting import file_sha256
 from spectrakit.errors import InputError
+from spectrakit.ledger import plain_name as plain_file_name
 from spectrakit.log import say
 from spectrakit.spectrum import ReferenceValue
 from spectrakit.verbs.lab_tables import LabTable, plain_name
@@ -27,7 +28,7 @@ class SampleSheet:
 
     path: Path
     sha256: str
-    rows: dict[str, dict[str, str]]  # by file name, lower case
+    rows: dict[str, dict[str, str]]  # by file name, as _file_key gives it
     table: LabTable
 
     @classmethod
@@ -53,7 +54,7 @@ class SampleSheet:
         return cls(path, file_sha256(path), found, table)
 
     def _row(self, path: Path) -> dict[str, str]:
-        name = path.name.lower()
+        name = _file_key(path.name)
         return self.rows.get(name) or self.rows.get(_stem(name)) or {}
 
     def sample_of(self, path: Path) -> str:
@@ -83,7 +84,8 @@ class SampleSheet:
 
 
 def _file_key(text: str) -> str:
-    return text.replace("\\", "/").rsplit("/", 1)[-1].lower()
+    """Return a file's name as a sheet may spell it: any case, umlauts coded either way."""
+    return plain_file_name(text.replace("\\", "/").rsplit("/", 1)[-1])
 
 
 def _stem(name: str) -> str:
@@ -141,11 +143,14 @@ class TargetTable:
         return cls(path, file_sha256(path), values)
 
     def add_to(self, writer: "StoreWriter", samples: set[str]) -> None:
-        """Write the values of these samples into a store; what does not match is said."""
-        listed = {sample for sample, *_ in self.values}
+        """Write the values of these samples into a store."""
         for sample, name, known in self.values:
             if sample in samples:
                 writer.add_target(sample, name, known.value, known.unit, known.sd)
+
+    def say_unmatched(self, samples: set[str]) -> None:
+        """Tell the person which samples have no spectra, and which have no row."""
+        listed = {sample for sample, *_ in self.values}
         for missing, words in (
             (listed - samples, "have no spectra here and are left out"),
             (samples - listed, "with spectra here have no row in it"),

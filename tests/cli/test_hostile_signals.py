@@ -45,7 +45,7 @@ def test_an_interrupted_batch_cleans_up(runs, tmp_path, home, number, jobs):
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    wait_for(lambda: out.is_dir() and list(out.glob("*.part-*")), process)
+    wait_for(lambda: out.is_dir() and list(out.glob("*.h5.part-*")), process)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, stderr
@@ -62,8 +62,8 @@ def test_a_killed_worker_is_one_line(runs, tmp_path, home):
         [sys.executable, "-m", "spectrakit", "convert", runs, "-o", f"{out}/", "--jobs", "2"],
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: out.is_dir() and list(out.glob("*.part-*")), process)
-    (part, *_) = out.glob("*.part-*")
+    wait_for(lambda: out.is_dir() and list(out.glob("*.h5.part-*")), process)
+    (part, *_) = out.glob("*.h5.part-*")
     os.kill(int(part.name.rpartition("-")[2]), signal.SIGKILL)
     _, stderr = process.communicate(timeout=SECONDS)
     assert process.returncode == 3, stderr
