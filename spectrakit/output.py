@@ -19,6 +19,7 @@ from spectrakit.errors import InputError
 
 STDOUT = "-"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_JSON_CONTROL = re.compile(r"[\x7f-\x9f\u2028\u2029]")  # json escapes those below \x20
 
 Record = Mapping[str, Any]
 
@@ -59,9 +60,15 @@ def _tsv(stream: TextIO, columns: Sequence[str]) -> Callable[[Record], None]:
 def _jsonl(stream: TextIO, columns: Sequence[str]) -> Callable[[Record], None]:
     def write(record: Record) -> None:
         row = {column: _json_value(record.get(column)) for column in columns}
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        stream.write(_json(row) + "\n")
 
     return write
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """Return JSON with its letters as they are, but no control character."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _JSON_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _json_value(value: object) -> object:
@@ -136,7 +143,7 @@ def write_text(out: str | Path, text: str) -> None:
 
 def write_json(out: str | Path, value: object) -> None:
     """Write a value as readable JSON with a final newline; NaN becomes null."""
-    write_text(out, json.dumps(_no_nan(value), indent=2, ensure_ascii=False) + "\n")
+    write_text(out, _json(_no_nan(value), indent=2) + "\n")
 
 
 def _no_nan(value: Any) -> Any:

@@ -6,7 +6,7 @@ energy in 20,000 MassBank records), so every interpretation is cached by its tex
 
 import re
 from functools import lru_cache
-from math import nan
+from math import isfinite, nan
 
 _ALIASES = {
     "name": "name",
@@ -158,6 +158,7 @@ def collision_energy(text: str) -> tuple[float, str, str]:
         unit = "eV"
     elif words & {"v", "kv"}:
         unit, value = "V", value * 1000 if "kv" in words else value
+    value = value if isfinite(value) else nan  # of hundreds of digits
     activation = next((word.upper() for word in ("hcd", "cid", "etd", "ecd") if word in words), "")
     return value, unit, activation
 
@@ -181,9 +182,8 @@ def seconds(text: str, default_unit: str) -> float:
     first = float(match[1])
     value = (first + float(match[2])) / 2 if match[2] else first
     unit = (match[3] or default_unit).lower()
-    if value < 0:
-        return nan
-    return value * 60 if unit.startswith("m") else value
+    value = value * 60 if unit.startswith("m") else value
+    return value if isfinite(value) and value >= 0 else nan
 
 
 @lru_cache(maxsize=256)

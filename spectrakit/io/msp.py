@@ -33,7 +33,7 @@ from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
 _FIELD = re.compile(r"\s*([A-Za-z\[_][^:\t]{0,80}):")
-_NAME = re.compile(r"\s*name\s*:", re.IGNORECASE)
+_NAMES = re.compile(rb"^\s*name[\s_]*:", re.IGNORECASE | re.MULTILINE)
 _QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
 _BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
 _SYNONYM_FIELD = re.compile(r"(METB InChI(?:Key)?): (.+)")
@@ -46,6 +46,8 @@ _COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of the
     "DB#": "DB#",
     "Mods": "Mods",
 }
+_ANOTHER = re.compile(rb"\n[0-9nN \t]")  # what a name or peaks below a first line begin with
+_LINE_OF_DIGITS = re.compile(rb"\n[0-9]")
 _NO_LIST = "no peak list"
 _MISSING = "the declared peaks are missing"
 
@@ -250,17 +252,30 @@ def _plain_entry(paragraph: bytes, at: int, width: int, line: int) -> _Entry | N
     """Return the record of a paragraph whose lines after Num Peaks all look like peaks."""
     end = paragraph.find(b"\n", at + 1)
     body = paragraph[end + 1 :] if end >= 0 else b""
-    try:
-        declared = int(paragraph[at + width : end if end >= 0 else None])
-    except ValueError:
+    declared = _declared(paragraph[at + width : end if end >= 0 else None])
+    if declared is None:
         return None
     if declared and (not body or body.isspace()):
         return None  # the peaks may come after a blank line
-    if b":" in body or (not declared and body):
+    if b":" in body or (not declared and body) or _holds_two(paragraph[:at]):
         return None
     header = decode(paragraph[:at])
     body_line = line + header.count("\n") + 2
     return _Entry(header.strip(), declared, body.rstrip(), line, body_line)
+
+
+def _holds_two(header: bytes) -> bool:
+    """Say whether the end of one record and the beginning of another are above a peak list.
+
+    Files that were joined without a blank line between them have such paragraphs.
+    """
+    if _ANOTHER.search(header) is None:
+        return False
+    return bool(
+        _NUM_PEAKS.search(header)
+        or _LINE_OF_DIGITS.search(header)  # peaks whose Num Peaks is damaged
+        or len(_NAMES.findall(header)) > 1
+    )
 
 
 def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry], str, int]:
@@ -273,23 +288,23 @@ def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry],
     start = 0
     declared: int | None = None
     list_at: int | None = None
-    named = peaks = False
+    named = peaks = announced = False
 
     def close(stop: int) -> None:
-        nonlocal start, declared, list_at, named, peaks
+        nonlocal start, declared, list_at, named, peaks, announced
         block = lines[start:stop]
         if list_at is None:
             header, body = block, list[str]()
         else:
-            skip = 1 if declared is not None else 0
-            header, body = lines[start:list_at], lines[list_at + skip : stop]
+            stated = announced and declared is None  # not understood, and kept as a field
+            header, body = lines[start : list_at + stated], lines[list_at + announced : stop]
         if named or list_at is not None:
             joined = "\n".join(body).rstrip().encode("utf-8")
             body_line = line + (list_at or 0) + 1  # the list begins below its announcement
             head = "\n".join(h for h in header if h.strip())
             entries.append(_Entry(head, declared, joined, line + start, body_line))
             start = stop
-        declared, list_at, named, peaks = None, None, False, False
+        declared, list_at, named, peaks, announced = None, None, False, False, False
 
     for i, content in enumerate(lines):
         if not content or content.isspace():
@@ -307,16 +322,19 @@ def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry],
         if key == "name":
             named = True
         elif key in ("numpeaks", "numpeak"):
-            list_at = i
-            count = content.partition(":")[2].strip()
-            declared = int(count) if count.isdecimal() else -1
-            if declared == -1:
-                declared = None
-                lines[i] = ""
+            list_at, announced = i, True
+            declared = _declared(content.partition(":")[2])
     if list_at is not None and (peaks or declared == 0):
         close(len(lines))
         return entries, "", line
     return entries, "\n".join(lines[start:]), line + start
+
+
+def _declared(text: str | bytes) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def _looks_like_peak(content: str) -> bool:

@@ -188,6 +188,8 @@ class _Reader:
 def _tokeniser(head: bytes) -> Tokeniser | None:
     declared = _DECLARED.search(head)
     encoding = declared[1].decode().lower() if declared else "utf-8"
+    if head.startswith(b"\xef\xbb\xbf"):  # the mark is stronger than the declaration
+        encoding = "utf-8"
     return Tokeniser(encoding) if encoding in _ASCII_LIKE else None
 
 

@@ -6,10 +6,13 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.io.blocks import decode
 from spectrakit.io.record import NO_COLUMNS, BadSpectrum, tidy_peaks
 from spectrakit.spectrum import FloatArray
 
 _MALFORMED = "malformed peak line"
+_LONG_NOTES = "notes of peaks too long"
+_MOST_LETTERS = 1 << 26  # 256 MB
 _PIECE = re.compile(r'(?:[^";]|"[^"]*"?)+')  # between semicolons, which a quoted note may hold
 _PEAK = re.compile(r"\s*(\S+)\s+([^\s\"]+)\s*(.*?)\s*")
 _COLON_PEAK = re.compile(r"([^\s:]+):([^\s:]+)")
@@ -80,7 +83,7 @@ def parse_peaks(
 def _line_by_line(
     body: bytes, declared: int | None, comments: bytes
 ) -> tuple[FloatArray, FloatArray, list[str]]:
-    lines = body.decode("utf-8", errors="replace").split("\n")
+    lines = decode(body).split("\n")
     skipped = tuple(comments.decode())
     peaks: list[tuple[float, float, str]] = []
     n_lines = 0
@@ -136,5 +139,11 @@ def _whitespace_pairs(body: bytes, declared: int) -> FloatArray | None:
 
 
 def note_column(notes: list[str]) -> NDArray[np.str_]:
-    """Return the notes as a column, (n,) text."""
+    """Return the notes as a column, (n,) text.
+
+    Raises:
+        BadSpectrum: every note takes the room of the longest, which would not fit the memory.
+    """
+    if len(notes) * max(map(len, notes)) > _MOST_LETTERS:
+        raise BadSpectrum(_LONG_NOTES)
     return np.array(notes, dtype=np.str_)

@@ -68,7 +68,10 @@ def recognise(path: Path) -> str:
         if raw.startswith(_HDF5_MAGIC) and (known := _hdf5_kind(path)):
             return known
         head = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
-        kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
+        is_wide = _is_wide_text(raw)  # some tables of traces are
+        kind = ""
+        if not is_wide:
+            kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
         if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD):
             kind = "mgf"
     if not kind and path.suffix.lower() == ".ibd":
@@ -81,6 +84,12 @@ def recognise(path: Path) -> str:
 
         kind = recognise_trace(raw, path)
     if not kind:
+        if is_wide:
+            raise InputError(
+                f"{path}: is text in UTF-16 or UTF-32, as PowerShell's '>' writes it.",
+                hint="Save it as UTF-8; in PowerShell: Get-Content IN | Set-Content -Encoding "
+                "utf8 OUT.",
+            )
         if is_zip(raw):
             raise archive_error(path)
         if vendor := vendor_file(path, head):
@@ -89,6 +98,13 @@ def recognise(path: Path) -> str:
             size = on_disk(path).stat().st_size
             raise InputError(f"{path}: is empty ({size} bytes, no spectra).", hint=COPY_AGAIN)
     return kind
+
+
+def _is_wide_text(raw: bytes) -> bool:
+    """Say whether every second or all but every fourth byte is NUL, as in wide plain text."""
+    n = len(raw) // 4
+    nuls = sorted(raw[start : 4 * n : 4].count(0) for start in range(4))
+    return n > 0 and nuls[0] < 0.1 * n and nuls[2] > 0.9 * n
 
 
 def _hdf5_kind(path: Path) -> str:

@@ -20,6 +20,7 @@ from spectrakit.store import Store
 
 NONE = "none"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)  # of Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def check_name(name: str) -> None:
             f"library name '{name}' is not allowed.",
             hint="Use letters, digits, '.', '_' and '-', beginning with a letter or digit.",
         )
-    if name.lower() in (*BUILT_IN, NONE):
+    if name.lower() in (*BUILT_IN, NONE) or _DEVICE.fullmatch(name):
         raise UsageError(f"library name '{name}' is reserved.", hint="Choose another name.")
 
 
