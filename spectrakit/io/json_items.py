@@ -16,24 +16,30 @@ _DECODER = json.JSONDecoder()
 
 
 def json_items(path: Path, stream: BinaryIO) -> Iterator[tuple[int, Any]]:
-    """Yield (line, value) of each member of an array, or the one value that is no array.
+    """Yield (line, value) of each member of an array, or of each value outside of one.
+
+    Files that were joined (one array after the other) and JSON lines (one object on each line)
+    are read to their end.
 
     Raises:
         InputError: no JSON, cut off, nested too deeply, or one value above 64 MiB of text.
     """
     text = _Text(path, stream)
-    text.skip()
-    in_array = text.peek() == "["
-    if in_array:
-        text.at += 1
+    in_array = is_begun = False
     while True:
         text.skip()
-        if in_array and text.peek() == "]":
+        if is_begun and not in_array and text.is_at_end():
             return
-        line = text.line()
-        yield line, text.value()
-        if not in_array:
-            return
+        is_begun = True
+        if not in_array and text.peek() == "[":
+            text.at += 1
+            in_array = True
+        elif in_array and text.peek() == "]":
+            text.at += 1
+            in_array = False
+        else:
+            line = text.line()
+            yield line, text.value()
 
 
 class _Text:
@@ -74,6 +80,10 @@ class _Text:
             self.at = match.end() if match else self.at
             if self.at < len(self.held) or not self.more():
                 return
+
+    def is_at_end(self) -> bool:
+        """Return whether nothing follows, after ``skip``."""
+        return self.at >= len(self.held)
 
     def peek(self) -> str:
         """Return the next character.

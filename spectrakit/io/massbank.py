@@ -34,6 +34,7 @@ from spectrakit.spectrum import Spectrum
 
 _TAG = re.compile(r"([A-Z]{2}\$[A-Z_/]+|[A-Z_]+): ?(.*)")
 _TIME = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*(min|minutes?|sec|s|seconds?)\.?")
+_NEXT = re.compile(r"\n(?=ACCESSION:)")
 _NO_LIST = "no peak list"
 _ENDLESS = "cut off before //"
 _SAME_MZ = 5e-4  # how far an annotation may lie from the peak it is for, in m/z
@@ -66,7 +67,25 @@ def read_massbank(path: Path, stream: BinaryIO, account: InputAccount) -> Iterat
         account: told of every spectrum that cannot be given.
     """
     drops = Drops(path, account)
-    line, index = 1, 0
+    for index, (start, body, is_ended) in enumerate(_bodies(path, stream)):
+        try:
+            record = _record(body)
+            if not is_ended and record.declared != str(len(record.peaks)):
+                raise BadSpectrum(_ENDLESS)
+            yield _spectrum(record, index, account)
+        except BadPeakLine as error:
+            where = f"entry {index + 1}, line {start + error.line}"
+            drops.drop(str(error), f"{where} ({error.text.strip()[:40]!r})")
+        except BadSpectrum as error:
+            drops.drop(str(error), f"entry {index + 1}, line {start}")
+
+
+def _bodies(path: Path, stream: BinaryIO) -> Iterator[tuple[int, str, bool]]:
+    """Yield (first line, text, is it ended by //) of each record.
+
+    Where // is missing between two, the second begins at its ACCESSION.
+    """
+    line = 1
     blocks = split_records(path, stream, b"\n//")
     block = next(blocks)
     while block is not None:
@@ -76,19 +95,12 @@ def read_massbank(path: Path, stream: BinaryIO, account: InputAccount) -> Iterat
         start = line + text.count("\n", 0, len(text) - len(body))
         line += text.count("\n") + 1
         block = following
-        if not body.strip():
-            continue
-        try:
-            record = _record(body)
-            if following is None and record.declared != str(len(record.peaks)):
-                raise BadSpectrum(_ENDLESS)
-            yield _spectrum(record, index, account)
-        except BadPeakLine as error:
-            where = f"entry {index + 1}, line {start + error.line}"
-            drops.drop(str(error), f"{where} ({error.text.strip()[:40]!r})")
-        except BadSpectrum as error:
-            drops.drop(str(error), f"entry {index + 1}, line {start}")
-        index += 1
+        parts = _NEXT.split(body) if body.count("\nPK$PEAK:") > 1 else [body]
+        for part in parts:
+            is_last = part is parts[-1]
+            if part.strip():
+                yield start, part, is_last and following is not None
+            start += part.count("\n") + 1
 
 
 def _record(body: str) -> _Record:
