@@ -414,3 +414,13 @@ def test_one_endless_text_in_an_array_of_texts(tmp_path):
     arrays = array([1.0] * n, MZ) + array([1.0] * n, INTENSITY) + binary(text, named + string)
     _, account = read_text(tmp_path, mzml(spectrum(arrays, length=n)))
     assert account.read == 1
+
+
+@pytest.mark.skipif("mzxml" not in FIRST, reason="no reader of mzXML")
+@pytest.mark.parametrize("time_", ["PT{}M1S", "PT{}S", "{}"])
+def test_durations_of_hundreds_of_digits_are_not_infinite(tmp_path, time_):
+    huge = time_.format("9" * 400).encode()
+    path = damaged(tmp_path, "mzxml", lambda c: c.replace(b"PT1.5S", huge))
+    spectra, _ = read(path)
+    assert np.isnan(spectra[0].rt_seconds)
+    assert spectra[1].rt_seconds == 2.5
