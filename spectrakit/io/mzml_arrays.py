@@ -3,7 +3,6 @@
 imzML and mzMLb keep them outside the XML; what stands there says where.
 """
 
-import binascii
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +17,11 @@ from spectrakit.io.packed_numbers import (
     OTHER_LENGTH,
     TOO_LONG,
     UNDECODABLE,
+    base64_bytes,
     inflate,
     plain_numbers,
 )
+from spectrakit.io.peaklist import note_column
 from spectrakit.io.record import BadSpectrum
 
 _DTYPES = {
@@ -122,7 +123,7 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
     if packed.length > LONGEST:
         raise BadSpectrum(TOO_LONG)
     try:
-        data = binascii.a2b_base64(packed.text or b"") if packed.raw is None else packed.raw
+        data = base64_bytes(packed.text) if packed.raw is None else packed.raw
         if packed.numpress in _NUMPRESS:
             decoder, zipped = _NUMPRESS[packed.numpress]
             if zipped or packed.zlib:
@@ -132,7 +133,7 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
             if packed.zlib:
                 data = inflate(data, _LONGEST_STRING * packed.length)
             strings = data.removesuffix(b"\x00").split(b"\x00")
-            values = np.array([string.decode("latin-1") for string in strings], dtype=np.str_)
+            values = note_column([string.decode("latin-1") for string in strings])
         else:
             dtype = packed.dtype.replace("<", ">") if big_endian else packed.dtype
             values = plain_numbers(data, dtype, packed.length, zipped=packed.zlib)

@@ -13,6 +13,10 @@ UNDECODABLE = "array cannot be decoded"
 OTHER_LENGTH = "array is not as long as declared"
 TOO_LONG = "array is declared longer than 50 million"
 LONGEST = 50_000_000
+_EXPANDS = "array expands beyond all reason"
+# zlib cannot exceed 1032 to 1; arrays of nothing but zeros reach that, in far fewer bytes.
+_MOST_EXPANSION = 400
+_FREE_BYTES = 64 << 20
 _UNDECLARED_EXPANSION = 64  # zlib on peaks reaches about 10; more needs a declared length
 
 
@@ -37,10 +41,21 @@ def numbers(
         BadSpectrum: the base64, the compression or the length is wrong.
     """
     try:
-        data = binascii.a2b_base64(text or b"")
+        data = base64_bytes(text)
         return plain_numbers(data, dtype, length, zipped=zipped, native=native)
     except (ValueError, zlib.error) as error:  # base64, its letters
         raise BadSpectrum(UNDECODABLE) from error
+
+
+def base64_bytes(text: str | bytes | None) -> bytes:
+    """Return the bytes behind base64, given as text or as it stands in the file.
+
+    Raises:
+        ValueError: it is cut off, or has letters outside ASCII.
+    """
+    if text and not text.isascii():
+        raise ValueError("letters outside ASCII")
+    return binascii.a2b_base64(text or b"")
 
 
 def plain_numbers(
@@ -70,9 +85,11 @@ def inflate(data: bytes, expected: int) -> bytes:
     """Inflate to at most one byte more than ``expected``: a bomb is found out early.
 
     Raises:
-        BadSpectrum: there is more than ``expected``.
+        BadSpectrum: there is more than ``expected``, or that is more than peaks can come to.
         zlib.error: the data are damaged or cut off.
     """
+    if expected > _FREE_BYTES + _MOST_EXPANSION * len(data):
+        raise BadSpectrum(_EXPANDS)
     inflater = zlib.decompressobj()
     out = inflater.decompress(data, expected + 1)
     if len(out) > expected:
