@@ -36,6 +36,7 @@ _TAG = re.compile(r"([A-Z]{2}\$[A-Z_/]+|[A-Z_]+): ?(.*)")
 _TIME = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*(min|minutes?|sec|s|seconds?)\.?")
 _NEXT = re.compile(r"\n(?=ACCESSION:)")
 _NO_LIST = "no peak list"
+_TWO_LISTS = "two peak lists in one record"
 _ENDLESS = "cut off before //"
 _SAME_MZ = 5e-4  # how far an annotation may lie from the peak it is for, in m/z
 
@@ -121,6 +122,8 @@ def _record(body: str) -> _Record:
         tag, value = match[1], match[2].strip()
         table = tag if tag in TABLES else ""
         if tag == "PK$PEAK":
+            if record.has_list:
+                raise BadSpectrum(_TWO_LISTS)
             record.has_list = True
         elif tag == "PK$ANNOTATION":
             record.header = value

@@ -179,7 +179,7 @@ COUNTS: dict[str, Callable[[bytes], int]] = {
     "imzml": _elements("spectrumList", "spectrum"),
     "ms2": lambda data: len(re.findall(rb"^S\t", _lines(data), re.MULTILINE)),
     "msl": _matches(rb"^[ \t]*num[ _]?peaks?[ \t]*:"),
-    "massbank": lambda data: len(re.findall(rb"^PK\$PEAK:", _lines(data), re.MULTILINE)),
+    "massbank": lambda data: sum(b"\nPK$PEAK:" in one for one in _lines(data).split(b"\n//")),
     "mzspeclib": lambda data: len(re.findall(rb"^<Spectrum=", _lines(data), re.MULTILINE)),
 }
 

@@ -373,6 +373,16 @@ def test_massbank_records_without_a_separator_are_two(tmp_path):
     assert dict(account.dropped) == {"cut off before //": 1}
 
 
+@pytest.mark.skipif("massbank" not in FIRST, reason="no reader of MassBank records")
+def test_two_peak_lists_in_one_massbank_record_are_not_mixed(tmp_path):
+    record = FIRST["massbank"]
+    at = record.index(b"PK$NUM_PEAK")
+    twice = record[:-3] + record[at:]
+    spectra, account = read_text(tmp_path, twice + record)
+    assert len(spectra) == 1
+    assert dict(account.dropped) == {"two peak lists in one record": 1}
+
+
 @pytest.mark.parametrize("kind", [kind for kind in TEXT if "json" in kind])
 def test_json_lines_are_read_and_text_behind_the_end_is_refused(tmp_path, kind):
     """Everything after the first object or array was passed over without a word."""
