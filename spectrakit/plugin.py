@@ -259,24 +259,55 @@ class Hit(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TransferJob:
+    """What the ``transfer`` action receives, with its options; it returns a ``TransferMethod``.
+
+    Attributes:
+        parent: run or bundle that ``-m`` named.
+        axis: (p,) float64 ascending: of the source's spectra, and of the target's where they
+            share it.
+        target_axis: (q,) of the target's spectra; the same array where they share it.
+        axis_unit: of both.
+        modality: of the spectra.
+        seed: of everything random.
+    """
+
+    parent: Path | None
+    axis: Any
+    target_axis: Any
+    axis_unit: str
+    modality: str
+    seed: int
+
+
 class TransferMethod(Protocol):
     """A calibration transfer that the nested sweep of ``transfer`` can call.
 
     Arrays are numpy float64: ``source`` (n, p) and ``target`` (m, q) are spectra of the two
-    instruments, ``pairs`` (k, 2) rows of them that show the same sample, ``reference`` (n,)
-    values of the property, NaN where not known.
+    instruments, ``pairs`` (s, 2) rows of them that show the same sample, ``reference`` (n, k)
+    values of the properties, one column each. ``transfer`` gives the standards as the target,
+    and fits once more without each fold of them: whatever a fit learns is of what it was given.
     """
 
     name: ClassVar[str]
 
     def fit(self, source: Any, target: Any, pairs: Any, reference: Any) -> "TransferMethod":
-        """Learn from spectra of both instruments and return itself."""
+        """Learn from spectra of both instruments and return itself.
+
+        Raises:
+            MismatchError: the data do not fit the model: of another range or technique.
+        """
         ...
 
     def predict(self, spectra: Any) -> Any:
-        """Return the (m,) property of spectra of the target instrument."""
+        """Return the (m, k) properties of spectra (m, q) of the target; NaN where one has NaN."""
         ...
 
     def to_onnx(self, path: Path) -> None:
-        """Write resampling, preprocessing, transfer and model as one graph."""
+        """Write what ``predict`` does as a graph: one input (batch, q), one output (batch, k).
+
+        Core puts it behind resampling and preprocessing into the graph of the bundle, which
+        needs neither the plugin nor what it needs.
+        """
         ...

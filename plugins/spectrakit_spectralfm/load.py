@@ -49,6 +49,11 @@ def load_pretrained(parent: Path | None) -> tuple[SpectralModel, dict[str, Any]]
             f"{run}: was adapted already ({lineage(told)}).",
             hint="Give -m the run of `spectrakit pretrain -m spectralfm`.",
         )
+    if "model" not in told:
+        raise MismatchError(
+            f"{run}: holds no encoder ({lineage(told)}).",
+            hint="Give -m the run of `spectrakit pretrain -m spectralfm`.",
+        )
     model = SpectralModel(ModelConfig.from_json(told["model"]))
     load_weights(folder, model, checkpoint, which)
     return model.eval(), told

@@ -9,6 +9,12 @@ from spectrakit.plugin import Action, Plugin, option
 class PretrainOptions:
     """What `pretrain` can be told."""
 
+    stage: str = option(
+        "model", "The encoder, or the operator between instruments for `transfer fit`.",
+        choices=("model", "operator"),
+    )  # fmt: skip
+    tasks: int = option(4, "Simulated transfers of a step (stage=operator).", low=1)
+    labelled: float = option(0.5, "Weight of the simulated property (stage=operator).", low=0.0)
     steps: int = option(0, "Optimiser steps; 0: as many as epochs say.", low=0)
     epochs: float = option(16.0, "Passes over the spectra.", low=0.01)
     batch: int = option(64, "Spectra of a step.", low=2)
@@ -88,6 +94,17 @@ class TttOptions:
     licence: str = option("", "Licence of the bundle: that of the data allows it or not.")
 
 
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """What `transfer fit --method spectralfm` can be told."""
+
+    how: str = option(
+        "average", "Average of what honest errors choose, or the network's word (in context).",
+        choices=("average", "direct"),
+    )  # fmt: skip
+    beside: bool = option(False, "Also average over the members of --method average.")
+
+
 plugin = Plugin(
     name="spectralfm",
     summary="Foundation model of NIR, IR, Raman and reflectance spectra on any axis.",
@@ -97,6 +114,7 @@ plugin = Plugin(
         "distill": Action("spectrakit_spectralfm.distill:run", DistillOptions),
         "adapt": Action("spectrakit_spectralfm.adapt:run", AdaptOptions),
         "ttt": Action("spectrakit_spectralfm.ttt:run", TttOptions),
+        "transfer": Action("spectrakit_spectralfm.transfer:method", TransferOptions),
     },
     requires=("train",),
 )

@@ -96,7 +96,11 @@ def seen_by_technique(traces: Traces) -> dict[str, list[float]]:
 
 
 def run(job: Job, options: PretrainOptions) -> Path:
-    """Pretrain the model and return the run."""
+    """Pretrain the model, or the operator, and return the run."""
+    if options.stage == "operator":
+        from spectrakit_spectralfm.operator_pretrain import run as pretrain_operator
+
+        return pretrain_operator(job, options)
     config = config_of(options)
     torch.manual_seed(job.seed)
     model = SpectralModel(config)

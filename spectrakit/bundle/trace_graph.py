@@ -13,6 +13,7 @@ import numpy as np
 
 from spectrakit.atomic import atomic_path
 from spectrakit.bundle.graph_check import check_graph
+from spectrakit.bundle.inlined import append_graph, run_graph
 from spectrakit.bundle.onnx_nodes import IR_VERSION, OPSET, Nodes
 from spectrakit.bundle.trace_nodes import append_step
 from spectrakit.errors import MismatchError
@@ -45,6 +46,21 @@ class Member:
     def row(self, name: str) -> FloatArray:
         """Return an attribute as (q,) float64."""
         return np.broadcast_to(np.asarray(getattr(self, name), np.float64), self.offset.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Inlined:
+    """A whole graph of its own as part of a head.
+
+    Attributes:
+        basis: what it reads.
+        model: ONNX bytes, one input (batch, p_b), one output (batch, w).
+        place: (w, q) where its answers go, and their weights.
+    """
+
+    basis: str
+    model: bytes
+    place: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +160,16 @@ class TraceGraph:
         self._bases[name] = _Basis(tensor, axis, parent, lambda v: v @ matrix + offset)
         return name
 
-    def head(self, members: Sequence[Member], *, output: str = "value") -> str:
-        """Add the output (n, q): the sum of members' clipped answers times their weights."""
-        if not members:
+    def head(
+        self, members: Sequence[Member], *, inlined: Sequence[Inlined] = (), output: str = "value"
+    ) -> str:
+        """Add the output (n, q): the sum of members' clipped answers times their weights.
+
+        Whole graphs add their answers to it.
+        """
+        if not members and not inlined:
             raise MismatchError("a head needs a member.", hint="Give at least one model.")
-        width = len(members[0].offset)
+        width = len(members[0].offset) if members else inlined[0].place.shape[1]
         for one in members:
             _fit("coefficients", one.coefficients, (len(self.axis_of(one.basis)), width))
             for name in ("offset", "weight", "lower", "upper"):
@@ -159,6 +180,11 @@ class TraceGraph:
             groups.setdefault(one.basis, []).append(one)
         bases = {name: self._basis(name) for name in groups}
         sums = [self._group(bases[name].tensor, group) for name, group in groups.items()]
+        bases |= {one.basis: self._basis(one.basis) for one in inlined}
+        for number, one in enumerate(inlined):
+            tensor = bases[one.basis].tensor
+            answer = append_graph(self._nodes, tensor, one.model, f"{output}_{number}_")
+            sums.append(self._nodes.op("MatMul", answer, self._nodes.constant(one.place)))
         total = sums[0]
         for one in sums[1:]:
             total = self._nodes.op("Add", total, one)
@@ -168,6 +194,8 @@ class TraceGraph:
             for one in members:
                 plain = look(bases[one.basis]) @ one.coefficients + one.offset
                 answer = answer + np.clip(plain, one.lower, one.upper) * one.weight
+            for one in inlined:
+                answer = answer + run_graph(one.model, look(bases[one.basis])) @ one.place
             return answer
 
         self._outputs[output] = _Output(total, [width], made)

@@ -75,9 +75,30 @@ def fit(
             metavar="NAME",
             help="auto (an average weighted by errors on standards left out), average, "
             "paired-average, difference-updating, none, mean-difference, bias, slope-bias, ds, "
-            "pds, sst, epo, updating, jypls, cca, target-only or plain-ensemble.",
+            "pds, sst, epo, updating, jypls, cca, target-only or plain-ensemble; or a plugin that can "
+            "transfer, with -m.",
         ),
     ] = "auto",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="RUN|BUNDLE",
+            help="Trained model of the plugin that --method names.",
+            show_default=False,
+        ),
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="Option of the plugin that --method names; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     source_where: SourceWhereOption = None,
     target_where: TargetWhereOption = None,
     test_where: Annotated[
@@ -128,7 +149,7 @@ def fit(
     from spectrakit.verbs.transfer_fit import FitSettings
     from spectrakit.verbs.transfer_fit import fit as run
 
-    settings = FitSettings(
+    asked = FitSettings(
         source=(source,),
         target=(target,) if target else (),
         properties=tuple(property),
@@ -146,9 +167,11 @@ def fit(
         seed=seed,
         name=name,
         force=force,
+        model=model,
+        settings=tuple(settings or ()),
     )
-    with accounted("transfer fit", summary, **settings.as_json()) as account:
-        run(settings, out, account, reason, png)
+    with accounted("transfer fit", summary, **asked.as_json()) as account:
+        run(asked, out, account, reason, png)
 
 
 def standards_of(text: str) -> int | tuple[str, ...] | None:

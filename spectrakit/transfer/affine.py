@@ -4,7 +4,7 @@ A preprocessing by matrices, a map between instruments and a linear model are on
 of the spectrum as measured, or of its SNV. A sum of them is what a bundle's graph computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +38,38 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphTerm:
+    """``predict(x) @ place``: what a plugin has fitted, which need not be affine.
+
+    Attributes:
+        model: returns ONNX bytes, one input (batch, q), one output (batch, w).
+        predict: (m, q) to (m, w), the same.
+        place: (w, k) where the answers go, and their weights.
+    """
+
+    model: Callable[[], bytes]
+    predict: Callable[[FloatArray], FloatArray]
+    place: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class AffineSum:
     """A calibration of (q,) target spectra for k properties."""
 
     terms: tuple[Term, ...]
+    graphs: tuple[GraphTerm, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """k."""
+        return len(self.terms[0].offset) if self.terms else self.graphs[0].place.shape[1]
 
     def predict(self, values: FloatArray) -> FloatArray:
         """Return (m, k) predictions of (m, q) target spectra; NaN where a spectrum has NaN."""
         bases = {name: BASES[name](values) for name in {term.basis for term in self.terms}}
-        total = np.zeros((len(values), len(self.terms[0].offset)))
+        total = np.zeros((len(values), self.width))
+        for graph in self.graphs:
+            total += graph.predict(values) @ graph.place
         for term in self.terms:
             value = bases[term.basis] @ term.slope + term.offset
             total += term.weight * np.clip(value, term.low, term.high)
@@ -70,5 +93,10 @@ def mixture(parts: Sequence[AffineSum], weights: FloatArray) -> AffineSum:
             Term(t.basis, t.slope, t.offset, t.weight * weight, t.low, t.high)
             for part, weight in zip(parts, weights, strict=True)
             for t in part.terms
-        )
+        ),
+        tuple(
+            GraphTerm(g.model, g.predict, g.place * weight)
+            for part, weight in zip(parts, weights, strict=True)
+            for g in part.graphs
+        ),
     )

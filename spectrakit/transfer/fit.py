@@ -7,7 +7,7 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.transfer.affine import AffineSum, Term
+from spectrakit.transfer.affine import AffineSum, GraphTerm, Term
 from spectrakit.transfer.automatic import automatic
 from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.ceiling import ceiling, ridge_average
@@ -96,7 +96,12 @@ def joined(parts: Sequence[tuple[tuple[int, ...], AffineSum]], k: int) -> Affine
     if len(parts) == 1:
         return parts[0][1]
     terms: list[Term] = []
+    graphs: list[GraphTerm] = []
     for columns, one in parts:
+        for graph in one.graphs:
+            place = np.zeros((len(graph.place), k))
+            place[:, columns] = graph.place
+            graphs.append(GraphTerm(graph.model, graph.predict, place))
         for term in one.terms:
             wide = np.zeros((len(term.slope), k))
             wide[:, columns] = term.slope
@@ -105,7 +110,7 @@ def joined(parts: Sequence[tuple[tuple[int, ...], AffineSum]], k: int) -> Affine
             offset[list(columns)], weight[list(columns)] = term.offset, term.weight
             limits[0][list(columns)], limits[1][list(columns)] = term.low, term.high
             terms.append(Term(term.basis, wide, offset, weight, limits[0], limits[1]))
-    return AffineSum(tuple(terms))
+    return AffineSum(tuple(terms), tuple(graphs))
 
 
 def _chosen(

@@ -14,11 +14,12 @@ from spectrakit.transfer.fit import AUTO, alike, fit_properties
 from spectrakit.transfer.imported import ImportedCalibration, read_coefficients
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.problem import Problem, problem_of
-from spectrakit.transfer.registry import METHODS, imported_methods, method_named
+from spectrakit.transfer.registry import METHODS, imported_methods
 from spectrakit.transfer.result import TransferResult
 from spectrakit.transfer.standards import DESIGNS
 from spectrakit.verbs.transfer_alone import fit_source, fit_unlabelled
 from spectrakit.verbs.transfer_folder import check_folder
+from spectrakit.verbs.transfer_plugin import need_plugin, plugged
 from spectrakit.verbs.transfer_result import Fitting, fitting_of, paired_gates, refuse
 from spectrakit.verbs.transfer_tables import InstrumentSpectra, read_instrument
 from spectrakit.verbs.transfer_write import write_transfer
@@ -45,6 +46,8 @@ class FitSettings:
     seed: int = 0
     name: str = ""
     force: bool = False
+    model: str = ""
+    settings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -104,6 +107,7 @@ def _write(
 def refit(parameters: Mapping[str, Any], out: Path) -> None:
     """Do a recorded fit again, into another folder."""
     settings = FitSettings.from_json(parameters)
+    need_plugin(settings.method)
     _write(settings, out, Summary(command="transfer fit", version=__version__))
 
 
@@ -115,8 +119,7 @@ def _check(settings: FitSettings) -> None:
             raise UsageError(f"--property '{name}' is named twice.", hint="Name each once.")
     if settings.name:
         split_label(f"{settings.name}@1")
-    if settings.method != AUTO:
-        method_named(settings.method)
+    plugged(settings.method, settings.model, settings.settings)
     if settings.design not in DESIGNS:
         near = did_you_mean(settings.design, DESIGNS)
         raise UsageError(
@@ -193,13 +196,15 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         return fit_unlabelled(
             target, problem, settings.properties, settings.level, settings.seed, settings.force
         )
-    return _with_standards(target, problem, settings)
+    return _with_standards(target, problem, settings, summary)
 
 
-def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSettings) -> Fitting:
+def _with_standards(
+    target: InstrumentSpectra, problem: Problem, settings: FitSettings, summary: Summary
+) -> Fitting:
     data = problem.data(settings.properties[:1])
     gates = refuse(paired_gates(problem, data), settings.force)
-    methods = _methods(problem, settings)
+    methods = _methods(problem, settings, summary)
     steps = len(methods) * len(alike(problem, settings.properties))
     with progress("transfer", steps, "methods", alike=False) as advance:
         found = fit_properties(
@@ -209,15 +214,24 @@ def _with_standards(target: InstrumentSpectra, problem: Problem, settings: FitSe
     return fitting_of(target, problem, found.calibration, found.properties, (*gates, *found.gates))
 
 
-def _methods(problem: Problem, settings: FitSettings) -> tuple[Method, ...]:
+def _methods(problem: Problem, settings: FitSettings, summary: Summary) -> tuple[Method, ...]:
     """Return what to sweep: everything, or the method asked for and those always beside it.
 
     Raises:
         MismatchError: coefficients that do not belong to the source's axis.
         UsageError: a method that needs source samples where only coefficients are given.
     """
+    one = plugged(settings.method, settings.model, settings.settings)
+    if one is not None and settings.coefficients:
+        raise UsageError(
+            f"--method {settings.method} needs source samples, not --coefficients.",
+            hint="Leave out --coefficients.",
+        )
     if not settings.coefficients:
         names = {settings.method, "none", "target-only"}
+        if one is not None:
+            beside = (m for m in METHODS if m.name in names)
+            return (one.method(problem, summary), *beside)
         return METHODS if settings.method == AUTO else tuple(m for m in METHODS if m.name in names)
     if problem.common.source is not None or not problem.common.shared:
         raise MismatchError(

@@ -11,7 +11,7 @@ from typing import Any
 from spectrakit.accounting import file_sha256
 from spectrakit.bundle import Bundle
 from spectrakit.bundle.manifest import is_inside
-from spectrakit.errors import InputError, SpectrakitError, UsageError
+from spectrakit.errors import InputError, MissingExtraError, SpectrakitError, UsageError
 from spectrakit.log import say
 from spectrakit.output import write_json
 from spectrakit.transfer.history import HISTORY
@@ -238,6 +238,10 @@ def _rerun(
             _refit()(_with_paths(fit["parameters"], moved), out)
             again = TransferFolder.open(out).bundle()
             result = compare(known, again)
+        except MissingExtraError as error:  # a plugin's method; its bundle needs no plugin
+            found.rerun = {"done": False, "why": str(error)}
+            say(f"{found.current} cannot be fitted again here; all else was checked: {error}")
+            return
         except SpectrakitError as error:
             found.rerun = {"done": False, "why": str(error)}
             found.problems.append(f"the fit of {found.current} cannot be repeated: {error}")

@@ -13,7 +13,7 @@ from spectrakit import __version__
 from spectrakit.accounting import Summary
 from spectrakit.atomic import atomic_path
 from spectrakit.bundle import write_bundle
-from spectrakit.bundle.trace_graph import Member, TraceGraph
+from spectrakit.bundle.trace_graph import Inlined, Member, TraceGraph
 from spectrakit.io.streams import on_disk
 from spectrakit.preprocess.trace_chain import chain_text, parse_chain
 from spectrakit.transfer.control import control_facts
@@ -118,7 +118,8 @@ def _write_bundle(found: Fitting, label: str, out: Path, settings: Mapping[str, 
         [
             Member(bases[t.basis], t.slope, t.offset, t.weight, t.low, t.high)
             for t in found.calibration.terms
-        ]
+        ],
+        inlined=[Inlined(base, g.model(), g.place) for g in found.calibration.graphs],
     )
     gate: dict[str, Any] = {"forced": any(not g.passed for g in found.result.gates)}
     if found.gate is not None:

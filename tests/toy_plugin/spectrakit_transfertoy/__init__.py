@@ -1,0 +1,1 @@
+"""A toy of a plugin that can only transfer."""
