@@ -95,7 +95,7 @@ class Posterior(NamedTuple):
 
     def shown(self, seen: Seen) -> torch.Tensor:
         """Return (n, p) spectra as the other instrument is expected to show them."""
-        moved = torch.tensordot(self.mean, seen.features - self.centre[:, None], 1)
+        moved = torch.tensordot(self.mean, seen.features, 1) - self.mean @ self.centre
         return seen.spectra + self.shift + moved
 
     def spread(self, seen: Seen) -> torch.Tensor:

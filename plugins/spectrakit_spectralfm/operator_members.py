@@ -26,6 +26,7 @@ Rows = NDArray[np.int64]
 
 NOISES = (0.3, 3.0)  # times what the network expects; honest errors choose
 TRUSTS = (0.0, 1.0, 10.0)
+KEPT = 16  # fits: without no fold, one, and two of five
 CROWD = 200  # source samples, besides the standards, that the operator is shown
 
 
@@ -75,7 +76,7 @@ class Operating:
     def _found(self, rows: Rows) -> list[Learned]:
         key = rows.tobytes()
         if key not in self._kept:
-            if len(self._kept) > 2:
+            if len(self._kept) >= KEPT:
                 self._kept.clear()
             self._kept[key] = self.applied.learn(rows, NOISES, TRUSTS)
         return self._kept[key]

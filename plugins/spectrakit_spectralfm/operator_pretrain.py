@@ -96,8 +96,9 @@ def load_operator(parent: Path | None) -> tuple[Operator, Mapping[str, Any]]:
     told = checkpoint.maker.architecture
     if "operator" not in told:
         raise MismatchError(
-            f"{found}: holds no operator between instruments ({lineage(told)}).",
-            hint="Make one: spectrakit pretrain STORE -m spectralfm -s stage=operator.",
+            f"{found}: holds no operator between instruments ({lineage(told)}); `spectrakit "
+            "pretrain STORE -m spectralfm -s stage=operator` makes one.",
+            hint="Give -m the run of such a pretrain.",
         )
     operator = Operator(OperatorConfig.from_json(told["operator"])).double()
     load_weights(folder, operator, checkpoint, which)

@@ -114,6 +114,7 @@ class OperatorTasks:
         placed = 10 ** rng.uniform(-4, -2)  # how a sample lies is never twice the same
         seen = seen * (1 + placed * rng.normal(size=(n, 1)))
         seen = seen + placed * rng.normal(size=(n, 1)) + noise * rng.normal(size=seen.shape)
+        seen = seen + 10 ** rng.uniform(-2, 0) * (seen - clean).std() * _smooth(seen.shape, rng)
         source = clean + noise * rng.normal(size=clean.shape)
         label = _label(clean, rng)
         how = PREPROCESSINGS[int(rng.integers(len(PREPROCESSINGS)))]
@@ -144,6 +145,15 @@ class OperatorTasks:
         spread = max(float((values - mean).std()), 1e-9)
         kept = min(1.0, 10 ** rng.uniform(-2, 0) / spread)
         return mean + kept * (values - mean), place_of(where, chosen[0].unit)
+
+
+def _smooth(shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+    """Return (n, p) smooth curves of unit variance: what no instrument of the prior explains."""
+    from scipy.ndimage import gaussian_filter1d
+
+    rough = rng.normal(size=shape)
+    found = gaussian_filter1d(rough, 10 ** rng.uniform(0, 1.2), axis=1)
+    return found / max(float(found.std()), 1e-12)
 
 
 def _label(clean: FloatArray, rng: np.random.Generator) -> FloatArray:

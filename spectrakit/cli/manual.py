@@ -25,6 +25,7 @@ EXAMPLES: dict[str, list[str]] = {
         "spectrakit transfer plan old.h5 -p moisture --standards 12 -o standards.tsv",
         "spectrakit transfer fit old.h5 new.h5 -p moisture --test-where split=test -o meal",
         "spectrakit transfer fit old.h5 new.h5 -p moisture --standards 0 -o meal",
+        "spectrakit transfer fit old.h5 new.h5 -p moisture --method spectralfm -m operator -o meal",
         "spectrakit transfer predict meal/ monday/ -o monday.tsv",
         "spectrakit transfer predict meal/meal@1 monday/ --average",
         "spectrakit transfer drift meal/ standards/ --date 2026-11-20 --report drift.html",

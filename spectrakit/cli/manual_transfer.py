@@ -39,7 +39,11 @@ TRANSFER: dict[str, str] = {
         "plain-ensemble: equal average of PDS and three updatings on three preprocessings.\n\n"
         "Instruments without a common range are left with average, paired-average, ds, jypls, cca "
         "and target-only. A "
-        "method that the data do not allow stays in the table with the reason."
+        "method that the data do not allow stays in the table with the reason.\n\n"
+        "A plugin that can transfer is named like a method, with -m for its trained model and -s "
+        "for its options; it is measured on the same standards left out, beside none and "
+        "target-only. auto never uses it. Predictions and verify need no plugin; where it is "
+        "missing, verify says that the fit was not repeated."
     ),
     "INTERVALS": (
         "The half-width comes from the errors of standards left out: from 20 on it is their "
