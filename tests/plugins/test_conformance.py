@@ -12,8 +12,10 @@ import pytest
 
 from spectrakit.accounting import Summary
 from spectrakit.bundle import Bundle
+from spectrakit.bundle.inlined import check_same
 from spectrakit.bundle.predict import inputs_of
 from spectrakit.errors import Interrupted, MissingExtraError
+from spectrakit.plugin import TransferJob
 from spectrakit.registry import load_plugin, need_requirements, plugin_names
 from spectrakit.run import Run
 from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
@@ -21,7 +23,8 @@ from spectrakit.store import StoreWriter
 from spectrakit.verbs import training
 from spectrakit.verbs.training import Request, train
 
-NAMES = ["toy", *plugin_names()]
+NAMES = ["toy", "transfertoy", *plugin_names()]
+BEFORE_TRANSFER = {"spectralfm": ["stage=operator", "steps=8"]}  # of pretrain
 HEAVY = {
     "numpy", "scipy", "h5py", "pyopenms", "rdkit", "lxml", "onnxruntime", "onnx", "sklearn",
     "matplotlib", "pyteomics", "nmrglue", "torch", "pandas", "rich", "transformers",
@@ -44,6 +47,9 @@ MOLECULES = [  # name, SMILES, InChIKey, formula, [M+H]+
 def plugin(request):
     if request.param == "toy":
         request.getfixturevalue("toy")
+    elif request.param == "transfertoy":
+        install = request.getfixturevalue("install_plugin")
+        install("transfertoy", "spectrakit_transfertoy.plugin:plugin", "spectrakit-transfertoy")
     return load_plugin(request.param)
 
 
@@ -110,6 +116,11 @@ def can(plugin, verb):
         can(plugin, "pretrain")
     if not plugin.modalities & {"msms", *TRACES}:
         pytest.skip(f"{plugin.name} reads {sorted(plugin.modalities)}: neither peaks nor traces")
+    need_or_skip(plugin, verb)
+
+
+def need_or_skip(plugin, verb):
+    """Skip what this computer lacks the packages for."""
     try:
         need_requirements(plugin, verb)
     except MissingExtraError as error:
@@ -202,3 +213,43 @@ def test_an_exported_graph_gives_the_same_at_two_batch_sizes(plugin, eight, tmp_
             rows = np.concatenate([one[name] for one in alone])
             spread = float(np.ptp(values)) or 1.0
             np.testing.assert_allclose(rows, values, atol=1e-4 * spread, rtol=0)
+
+
+def test_a_transfer_is_fitted_to_what_it_is_given_and_its_graph_equals_predict(plugin, tmp_path):
+    """Fitted twice it is the same; a spectrum's answer does not hang on those beside it."""
+    if "transfer" not in plugin.actions:
+        pytest.skip(f"{plugin.name} does not transfer")
+    need_or_skip(plugin, "transfer")
+    rng = np.random.default_rng(0)
+    kind = sorted(TRACES & plugin.modalities)[0]
+    spectra = [trace(k, kind, rng) for k in range(24)]
+    parent = None
+    if "pretrain" in plugin.actions:
+        with StoreWriter(tmp_path / "many.h5") as writer:
+            for number, one in enumerate(spectra):
+                writer.add_sample(f"s{number}", split="valid" if number < 2 else "train")
+                writer.add(one)
+        settings = BEFORE_TRANSFER.get(plugin.name, [])
+        request = Request(
+            [str(tmp_path / "many.h5")], plugin.name, settings, out=tmp_path / "run", device="cpu"
+        )
+        parent = train("pretrain", request, summary=Summary("pretrain", "test"))
+    source = np.array([one.value for one in spectra], np.float64)
+    target = 1.1 * source[:8] + 0.02
+    pairs = np.column_stack([np.arange(8), np.arange(8)])
+    known = np.column_stack([source[:, 40], source[:, 70]])
+    action = plugin.actions["transfer"]
+    axis = np.asarray(spectra[0].axis.values, np.float64)
+    job = TransferJob(parent, axis, axis, "cm-1", kind, 0)
+
+    def fitted(labels):
+        return action.load()(job, action.parse([])).fit(source, target, pairs, labels)
+
+    method = fitted(known)
+    answers = np.asarray(method.predict(target))
+    assert answers.shape == (8, 2)
+    np.testing.assert_array_equal(np.asarray(fitted(known).predict(target)), answers)
+    alone = np.asarray(method.predict(target[3:4]))
+    np.testing.assert_allclose(alone, answers[3:4], rtol=1e-9)
+    method.to_onnx(tmp_path / "method.onnx")
+    check_same((tmp_path / "method.onnx").read_bytes(), target, answers)
