@@ -125,9 +125,9 @@ class OperatorTasks:
             )
         source, seen = scaled(source, source), scaled(seen, source)
         kind = np.array([how.derivative, how.basis == "snv"])
-        told = (source, seen, place, kind, label)
-        standards = int(rng.integers(3, min(30, n - ASKED) + 1))
-        return Task(*(torch.from_numpy(np.asarray(one, np.float64)) for one in told), standards)
+        told = {"source": source, "target": seen, "place": place, "kind": kind, "label": label}
+        tensors = {k: torch.from_numpy(np.asarray(v, np.float64)) for k, v in told.items()}
+        return Task(**tensors, standards=int(rng.integers(3, min(30, n - ASKED) + 1)))
 
     def _spectra(self, rows: list[int], rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         n = min(int(rng.integers(LEAST, MOST)), len(rows))

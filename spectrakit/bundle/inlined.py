@@ -59,7 +59,7 @@ def run_graph(model: bytes, values: FloatArray) -> FloatArray:
     session = open_bytes(model, "the graph of the method")
     one: Any = session.get_inputs()[0]
     kind = np.float32 if one.type == "tensor(float)" else np.float64
-    whole = np.isfinite(values).all(axis=1)
+    whole = np.asarray(np.isfinite(values).all(axis=1), np.bool_)
     found: Any = session.run(None, {one.name: np.where(whole[:, None], values, 0.0).astype(kind)})
     answer = np.asarray(found[0], np.float64)
     answer[~whole] = np.nan

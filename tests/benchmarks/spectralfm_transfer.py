@@ -26,6 +26,10 @@ from time import process_time
 import numpy as np
 import torch
 from _transfer_data import FOLDER, pair_of, pairs_of, split_of
+from spectrakit_spectralfm.direct import direct
+from spectrakit_spectralfm.operator import Operator
+from spectrakit_spectralfm.operator_members import operator_members
+from spectrakit_spectralfm.operator_pretrain import load_operator
 
 from spectrakit.transfer.averaging import average
 from spectrakit.transfer.bases import PREPROCESSINGS
@@ -34,10 +38,6 @@ from spectrakit.transfer.members import members
 from spectrakit.transfer.registry import method_named
 from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import DESIGNS
-from spectrakit_spectralfm.direct import direct
-from spectrakit_spectralfm.operator import Operator
-from spectrakit_spectralfm.operator_members import operator_members
-from spectrakit_spectralfm.operator_pretrain import load_operator
 
 PAIRS = {  # of the corn and sugarcane sets; of the others all
     "corn": [("m5", "mp6"), ("mp6", "m5")],

@@ -231,7 +231,9 @@ def test_transfer_with_the_operator_beats_the_old_calibration(
         ({"modality": Modality.RAMAN, "unit": "cm-1"}, "these are raman"),
     ],
 )
-def test_spectra_that_the_operator_does_not_know_are_refused(trained, transfer, tmp_path, pair, says):
+def test_spectra_that_the_operator_does_not_know_are_refused(
+    trained, transfer, tmp_path, pair, says
+):
     write_pair(tmp_path, **pair)
     done = transfer(trained)
     assert done.exit_code == 4, done.stderr
@@ -266,9 +268,10 @@ def test_spectra_on_as_many_axes_cannot_teach_it(tiny, tmp_path):
 
 
 def test_two_axes_are_refused_by_the_method_itself(trained):
-    from spectrakit.errors import MismatchError
     from spectrakit_spectralfm.plugin import TransferOptions
     from spectrakit_spectralfm.transfer import method
+
+    from spectrakit.errors import MismatchError
 
     job = TransferJob(trained, AXIS, AXIS[:60], "nm", "nir", 0)
     with pytest.raises(MismatchError, match="one axis"):
