@@ -166,8 +166,12 @@ def write_pair(folder, shift=4.0, gain=1.06, unit="nm", axis=AXIS, modality=Moda
                 writer.add_sample(f"s{k}", split="test" if k % 4 == 0 else "train")
                 writer.add_target(f"s{k}", "moisture", float(10 * amounts[k, 1]), "%")
                 row = row.astype(np.float32)
-                writer.add(Spectrum(modality, Axis(axis, unit), row, is_trace=True,
-                                    native_id=f"s{k}", sample=f"s{k}", value_unit="absorbance"))  # fmt: skip
+                writer.add(
+                    Spectrum(
+                        modality, Axis(axis, unit), row, is_trace=True, native_id=f"s{k}",
+                        sample=f"s{k}", value_unit="absorbance",
+                    )
+                )  # fmt: skip
 
 
 @pytest.fixture
