@@ -193,6 +193,11 @@ def _fit(settings: FitSettings, summary: Summary) -> Fitting:
         if problem.test is not None and not problem.test.knows(name):
             say(f"no test sample has a reference value of '{name}': there will be no RMSEP of it")
     if not len(problem.standards):
+        if plugged(settings.method, settings.model, settings.settings) is not None:
+            raise UsageError(
+                f"--method {settings.method} learns from standards, and there are none.",
+                hint="Give --standards 2 or more; without standards leave out --method.",
+            )
         return fit_unlabelled(
             target, problem, settings.properties, settings.level, settings.seed, settings.force
         )

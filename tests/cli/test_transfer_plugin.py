@@ -93,6 +93,7 @@ def test_a_graph_that_differs_from_its_predict_is_not_written(toy, fit, tmp_path
         (("--method", "transfertoy", "-s", "ridge=-1"), 2, "ridge"),
         (("--method", "transfertoy", "-m", "nowhere"), 2, "nowhere"),
         (("--method", "transfertoy", "--coefficients", "old.csv"), 2, "--coefficients"),
+        (("--method", "transfertoy", "--standards", "0"), 2, "there are none"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(toy, fit, options, code, says):

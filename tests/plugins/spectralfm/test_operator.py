@@ -202,7 +202,10 @@ def test_training_lowers_the_loss(trained):
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("options", [(), ("-s", "how=direct"), ("-s", "beside=true")])
+@pytest.mark.parametrize(
+    "options",
+    [(), ("-s", "how=direct"), pytest.param(("-s", "beside=true"), marks=pytest.mark.slow)],
+)
 def test_transfer_with_the_operator_beats_the_old_calibration(
     trained, transfer, cli, tmp_path, monkeypatch, options
 ):
