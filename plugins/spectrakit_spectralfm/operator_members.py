@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
+from spectrakit.transfer.bordered import SourceSide
 from spectrakit.transfer.honest import Folds, Way
-from spectrakit.transfer.joint import OWN, SETTINGS, SHARED, SourceSide
+from spectrakit.transfer.joint import OWN, SETTINGS, SHARED
 from spectrakit.transfer.members import ALL, LABEL_FREE, UPDATED, Member
 from spectrakit.transfer.ridge import Ridge
 from spectrakit.transfer.standard_samples import Standards
-from spectrakit.transfer.ways import Updating
+from spectrakit.transfer.ways import Met, Updating
 from spectrakit_spectralfm.operator import Operator
 from spectrakit_spectralfm.operator_applied import Applied, Learned, Metric
 
@@ -68,10 +69,11 @@ class Operating:
         models = [Ridge(one.metric(one.shown), self.known) for one in found]
         return Shown(models, [one.metric for one in found], self.target)
 
-    def meet(self, rows: Rows, choice: int) -> tuple[SourceSide, Metric]:
+    def meet(self, rows: Rows, choice: int) -> Met:
         """Return the source side as the target shows it, and the metric of target spectra."""
         one = self._found(rows)[choice]
-        return SourceSide(one.metric(one.shown), self.known), one.metric
+        shown = one.metric(one.shown)
+        return Met(SourceSide(shown, self.known), one.metric, shown[self.applied.twins])
 
     def _found(self, rows: Rows) -> list[Learned]:
         key = rows.tobytes()

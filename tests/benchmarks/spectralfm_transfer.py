@@ -81,7 +81,13 @@ def one(asked, operators, name, pair_names, seed, standards):
 
     for row in ("plain-ensemble", "target-only"):
         keep(row, lambda row=row: method_named(row).fit(data, seed))
-    keep("average", lambda: average(members(data, seed), data))
+    core = []
+
+    def recipe():
+        core.extend(members(data, seed))
+        return average(core, data)
+
+    keep("average", recipe)
     where = place_of_channels(name, source.shape[1])
     for end, operator in operators.items():
         found = []
@@ -92,7 +98,7 @@ def one(asked, operators, name, pair_names, seed, standards):
 
         keep(f"operator{end}", alone)
         keep(f"direct{end}", lambda operator=operator: direct(operator, data, where))
-        both = [*members(data, seed), *found]  # what they learned is kept: seconds are too few
+        both = [*core, *found]  # what they learned is kept: seconds are too few
         keep(f"average+operator{end}", lambda both=both: average(both, data))
     part = place.with_suffix(".part")
     part.write_text(json.dumps(told))
