@@ -22,7 +22,7 @@ from spectrakit_spectralfm.places import coordinate
 from spectrakit_spectralfm.plugin import PretrainOptions, plugin
 from spectrakit_spectralfm.spectra import Traces, traces_of
 
-STEPS = 3000
+STEPS = 1500
 JUDGED = 48  # simulated transfers of held-out spectra that a validation looks at
 
 
