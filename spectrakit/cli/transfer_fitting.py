@@ -75,8 +75,8 @@ def fit(
             metavar="NAME",
             help="auto (an average weighted by errors on standards left out), average, "
             "paired-average, difference-updating, none, mean-difference, bias, slope-bias, ds, "
-            "pds, sst, epo, updating, jypls, cca, target-only or plain-ensemble; or a plugin that can "
-            "transfer, with -m.",
+            "pds, sst, epo, updating, jypls, cca, target-only or plain-ensemble; or a plugin "
+            "that can transfer, with -m.",
         ),
     ] = "auto",
     model: Annotated[
