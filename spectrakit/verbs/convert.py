@@ -178,7 +178,7 @@ def _into_folder(
     parameters = what.history() | {"kind": what.kind, "compression": what.compression}
     for name, table in (("samples", what.samples), ("targets", what.targets)):
         parameters[name] = "" if table is None else table.sha256
-    work = partial(convert_file, folder=folder, what=what)
+    work = partial(_into, folder, what)
     suffix = SUFFIXES[what.kind]
     with (
         ResultFolder.open(folder, paths, suffix, parameters, summary) as results,
@@ -202,14 +202,17 @@ def _into_folder(
         what.targets.say_unmatched(samples)
 
 
-def convert_file(path: Path, folder: Path, what: Conversion) -> tuple[InputAccount, set[str]]:
-    """Convert one file into a file of its own; return its account and the samples in it.
+def _into(folder: Path, what: Conversion, path: Path) -> tuple[InputAccount, set[str]]:
+    return convert_file(path, folder / result_name(path, SUFFIXES[what.kind]), what)
+
+
+def convert_file(path: Path, target: Path, what: Conversion) -> tuple[InputAccount, set[str]]:
+    """Convert one file into another; return its account and the samples in it.
 
     Raises:
         InputError: the file cannot be read to its end; nothing is written then.
     """
     account = InputAccount(str(path))
-    target = folder / result_name(path, SUFFIXES[what.kind])
     samples = _write([path], [account], target, what, lambda n: None)
     return account, samples
 

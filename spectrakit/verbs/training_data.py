@@ -163,7 +163,7 @@ def _source(role: str, path: Path, out: Path, number: int, summary: Summary) -> 
         return Source(role, account, absolute, str(absolute))
     make_folder(folder)
     what = Conversion("h5", compression="none")
-    account = convert_file(path, folder, {path: name}, what)
+    account, _ = convert_file(path, folder / name, what)
     summary.inputs.append(account)
     return Source(role, account, folder / name, f"{DATA}/{name}")
 
