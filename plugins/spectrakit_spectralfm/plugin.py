@@ -34,6 +34,7 @@ class PretrainOptions:
     heads: int = option(4, "Attention heads.", low=1)
     chem: int = option(32, "Numbers of z_chem for each token.", low=1)
     inst: int = option(8, "Numbers of z_inst for a spectrum.", low=1)
+    waves: int = option(0, "Waves of a Fourier operator in the denoising head; 0: none.", low=0)
     # what is learned
     masked: float = option(0.4, "Share of tokens hidden.", low=0.0, high=0.9)
     crop: float = option(0.35, "Least share of the range that a crop keeps.", low=0.05, high=1.0)
@@ -43,6 +44,11 @@ class PretrainOptions:
     denoise: float = option(0.2, "Weight of undoing the simulated instrument.", low=0.0)
     bottleneck: float = option(0.05, "Weight of the variational bottleneck; 0: none.", low=0.0)
     balance: float = option(0.01, "Weight of the experts' balance.", low=0.0)
+    transport: float = option(0.0, "Weight of optimal transport between instruments.", low=0.0)
+    linearity: float = option(0.0, "Weight of Beer-Lambert: codes of mixtures.", low=0.0)
+    smoothness: float = option(0.0, "Weight of a smooth baseline.", low=0.0)
+    curvature: float = option(0.0, "Weight of a bound of second derivatives.", low=0.0)
+    negativity: float = option(0.0, "Weight of no negative absorbance.", low=0.0)
 
 
 @dataclass(frozen=True, slots=True)
