@@ -38,9 +38,10 @@ def run(job: Job, options: AdaptOptions) -> Path:
     name = chosen_property(job.train, options.property)
     data = labelled(job.train, name)
     if data is None or len(data) < LEAST_SAMPLES:
+        n = len(data) if data else 0
         raise MismatchError(
-            f"{len(data) if data else 0} samples with '{name}' are there to learn from; "
-            f"{LEAST_SAMPLES} are the least.",
+            f"{n} sample{'s' * (n != 1)} with '{name}' to learn from; {LEAST_SAMPLES} are the "
+            "least.",
             hint="Measure more; 10 to 30 are a usual number.",
         )
     if np.ptp(data.known) <= 1e-9 * np.abs(data.known).max():
@@ -54,7 +55,8 @@ def run(job: Job, options: AdaptOptions) -> Path:
         level=options.level, seed=job.seed,
     )  # fmt: skip
     found = _fit(job, model, data, tuning)
-    say(f"spectralfm: {len(data)} samples, error of samples left out {found.error:.4g} "
+    left = "samples" if data.n_groups == len(data) else f"whole groups (of {data.n_groups})"
+    say(f"spectralfm: {len(data)} samples, error of {left} left out {found.error:.4g} "
         f"{data.unit}".rstrip() + _beside(found, tuning))  # fmt: skip
     held = labelled(job.valid, name, data.common) if len(job.valid) else None
     before = [*told.get("lineage", ["pretrain"]), f"adapt {tuning.how} to {name}, n={len(data)}"]
@@ -75,14 +77,14 @@ def run(job: Job, options: AdaptOptions) -> Path:
         metrics=_metrics(found, data, held), licence=options.licence,
     )  # fmt: skip
     # last: a run that was killed before has no checkpoint, and begins again
-    save_calibration(job, found.calibration, about, max(1, total_steps(len(data), tuning)))
+    save_calibration(job, found.calibration, about, max(1, total_steps(data.n_groups, tuning)))
     return path
 
 
 def _fit(job: Job, model: Any, data: Labelled, tuning: Tuning) -> Fitted:
     """Fit; a run that was stopped begins again, which takes seconds and gives the same."""
     job.run.resume_step()
-    total = total_steps(len(data), tuning)
+    total = total_steps(data.n_groups, tuning)
     with job.progress(f"adapt {tuning.how}", total or 1, "steps") as advance:
 
         def tell(step: int, loss: float) -> None:

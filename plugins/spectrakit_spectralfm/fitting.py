@@ -5,7 +5,7 @@ gain or lose is judged by folds in which everything is fitted anew: errors of sa
 learned from are no errors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -14,6 +14,7 @@ import torch
 
 from spectrakit.transfer.ridge import Ridge
 from spectrakit_spectralfm.calibration import Calibration
+from spectrakit_spectralfm.leftout import left_out, numbered
 from spectrakit_spectralfm.model import SpectralModel
 from spectrakit_spectralfm.references import Labelled
 
@@ -72,7 +73,7 @@ def fitted(
     head_error = float(np.sqrt(np.mean(loo**2)))
     if tuning.how == "head":
         return Fitted(_finished(head, data), head_error, loo)
-    folds = np.random.default_rng(tuning.seed).permutation(len(data)) % min(FOLDS, len(data))
+    folds = folds_of(data.groups, tuning.seed)
     residuals, done = np.empty(len(data)), 0
     for fold in range(folds.max() + 1):
         inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -87,8 +88,15 @@ def fitted(
 
 
 def total_steps(n: int, tuning: Tuning) -> int:
-    """Return how many steps ``fitted`` reports."""
+    """Return how many steps ``fitted`` reports for n groups of samples."""
     return 0 if tuning.how == "head" else tuning.steps * (min(FOLDS, n) + 1)
+
+
+def folds_of(groups: Sequence[str], seed: int) -> np.ndarray:
+    """Return (n,) numbers of folds; samples of one group are in one fold."""
+    numbers = numbered(groups)
+    total = int(numbers.max()) + 1
+    return (np.random.default_rng(seed).permutation(total) % min(FOLDS, total))[numbers]
 
 
 def _with_head(
@@ -105,12 +113,14 @@ def _with_head(
 def _solve_head(calibration: Calibration, data: Labelled, rows: np.ndarray) -> np.ndarray:
     """Put the ridge head of some rows into a calibration; return its leave-one-out residuals."""
     features = calibration.each(calibration.features, data.spectra[rows])
-    ridge = Ridge(features.double().numpy(), data.known[rows][:, None])
-    choice = ridge.source_mse.argmin(axis=0)
+    values, known = features.double().numpy(), data.known[rows]
+    ridge = Ridge(values, known[:, None])
+    residuals = left_out(ridge, values, known, [data.groups[row] for row in rows])
+    choice = np.mean(residuals**2, axis=1, keepdims=True).argmin(axis=0)
     slope, offset = ridge.affine(choice)
     calibration.slope.copy_(torch.from_numpy(slope))
     calibration.offset.copy_(torch.from_numpy(offset))
-    return ridge.loo[choice[0], :, 0]
+    return residuals[choice[0]]
 
 
 def _grown(model: SpectralModel, tuning: Tuning) -> SpectralModel:

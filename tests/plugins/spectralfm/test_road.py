@@ -99,9 +99,12 @@ def test_tuning_lowers_the_error_and_is_judged_by_folds(pretrained, labelled, ho
     data = samples(labelled)
     tuning, losses = Tuning(how=how, steps=30, rate=1e-4), {}
     found = fitted(model, data, tuning, losses.__setitem__)
-    assert len(losses) == total_steps(len(data), tuning)
+    assert len(losses) == total_steps(data.n_groups, tuning)
     if losses:
-        assert losses[total_steps(len(data), tuning)] < losses[total_steps(len(data), tuning) - 29]
+        assert (
+            losses[total_steps(data.n_groups, tuning)]
+            < losses[total_steps(data.n_groups, tuning) - 29]
+        )
     assert found.error < 0.5 * data.known.std()
     answers = found.calibration.each(found.calibration, data.spectra).numpy()[:, 0]
     inside = np.sqrt(np.mean((answers - data.known) ** 2))
