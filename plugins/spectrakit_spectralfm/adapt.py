@@ -35,6 +35,16 @@ def run(job: Job, options: AdaptOptions) -> Path:
             f"how={options.how} changes transformer blocks, and {job.parent} has none.",
             hint="Say how=head, or pretrain with attention_blocks=2.",
         )
+    if options.how == "head" and options.meta:
+        raise UsageError(
+            "meta= is where lora and adapters begin, and how=head has neither.",
+            hint="Say how=lora or how=adapters.",
+        )
+    if options.how != "head" and options.readout != "linear":
+        raise UsageError(
+            f"readout={options.readout} goes with how=head only.",
+            hint="Leave out one of the two.",
+        )
     name = chosen_property(job.train, options.property)
     data = labelled(job.train, name)
     if data is None or len(data) < LEAST_SAMPLES:
@@ -52,12 +62,13 @@ def run(job: Job, options: AdaptOptions) -> Path:
     say_unseen(data.common, told.get("seen", {}))
     tuning = Tuning(
         how=options.how, rank=options.rank, steps=options.steps, rate=options.rate,
-        level=options.level, seed=job.seed,
+        level=options.level, seed=job.seed, meta=options.meta, readout=options.readout,
     )  # fmt: skip
     found = _fit(job, model, data, tuning)
     left = "samples" if data.n_groups == len(data) else f"whole groups (of {data.n_groups})"
     say(f"spectralfm: {len(data)} samples, error of {left} left out {found.error:.4g} "
         f"{data.unit}".rstrip() + _beside(found, tuning))  # fmt: skip
+    curves = found.calibration.readout
     held = labelled(job.valid, name, data.common) if len(job.valid) else None
     before = [*told.get("lineage", ["pretrain"]), f"adapt {tuning.how} to {name}, n={len(data)}"]
     about = {
@@ -66,6 +77,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
         "calibration": {
             "axis": data.common.axis.tolist(), "axis_unit": data.common.unit,
             "technique": data.common.technique, "property": name, "unit": data.unit,
+            "curves": len(curves.line) if curves else 0,
         },
     }  # fmt: skip
     half = conformal_quantile(found.residuals, options.coverage)
@@ -99,6 +111,9 @@ def _fit(job: Job, model: Any, data: Labelled, tuning: Tuning) -> Fitted:
 
 
 def _beside(found: Fitted, tuning: Tuning) -> str:
+    if tuning.readout == "spline":
+        shape = "are straight" if np.isinf(found.bending) else f"bend at {found.bending:g}"
+        return f" (linear: {found.head_error:.4g}; the curves {shape})"
     return "" if tuning.how == "head" else f" (the head alone: {found.head_error:.4g})"
 
 

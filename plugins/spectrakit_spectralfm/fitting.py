@@ -15,8 +15,10 @@ import torch
 from spectrakit.transfer.ridge import Ridge
 from spectrakit_spectralfm.calibration import Calibration
 from spectrakit_spectralfm.leftout import left_out, numbered
+from spectrakit_spectralfm.meta import start_for_instruments
 from spectrakit_spectralfm.model import SpectralModel
 from spectrakit_spectralfm.references import Labelled
+from spectrakit_spectralfm.spline import fitted_readout
 
 FOLDS = 4
 BATCH = 64
@@ -33,6 +35,8 @@ class Tuning:
     rate: float = 1e-3
     level: bool = True
     seed: int = 0
+    meta: int = 0
+    readout: str = "linear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,13 @@ class Fitted:
     Attributes:
         head_error: root mean square of the head alone, leave-one-out.
         residuals: (n,) predicted minus known: leave-one-out, or by folds where weights changed.
+        bending: penalty of a spline read-out's curves; inf where they are straight, or none.
     """
 
     calibration: Calibration
     head_error: float
     residuals: np.ndarray
+    bending: float = float("inf")
 
     @property
     def error(self) -> float:
@@ -71,6 +77,8 @@ def fitted(
     everything = np.arange(len(data))
     head, loo = _with_head(model, data, everything, tuning)
     head_error = float(np.sqrt(np.mean(loo**2)))
+    if tuning.readout == "spline":
+        return _with_spline(head, data, head_error, loo)
     if tuning.how == "head":
         return Fitted(_finished(head, data), head_error, loo)
     folds = folds_of(data.groups, tuning.seed)
@@ -148,6 +156,11 @@ def _tuned(
     """
     calibration = deepcopy(start)
     added = [p for p in calibration.model.parameters() if p.requires_grad]
+    if tuning.meta:
+        start_for_instruments(
+            calibration, added, data.spectra[rows], data.known[rows],
+            steps=tuning.meta, seed=tuning.seed,
+        )  # fmt: skip
     optimiser = torch.optim.AdamW(added, lr=tuning.rate, weight_decay=0.0)
     spectra = torch.from_numpy(data.spectra[rows])
     known = torch.from_numpy(data.known[rows])[:, None]
@@ -164,6 +177,16 @@ def _tuned(
         progress(step, float(loss.detach()))
     _solve_head(calibration, data, rows)
     return calibration
+
+
+def _with_spline(head: Calibration, data: Labelled, head_error: float, loo: np.ndarray) -> Fitted:
+    """Return the calibration of a linear head with curves behind it."""
+    features = head.each(head.features, data.spectra).double().numpy()
+    answers = head.each(head.answers, data.spectra).numpy()[:, 0]
+    head.readout, residuals, bending = fitted_readout(
+        features, data.known, data.known + loo, answers
+    )
+    return Fitted(_finished(head, data), head_error, residuals, bending)
 
 
 def _finished(calibration: Calibration, data: Labelled) -> Calibration:

@@ -72,6 +72,15 @@ class AdaptOptions:
     rank: int = option(0, "Width of what is added; 0: 4 for lora, 16 for adapters.", low=0)
     steps: int = option(60, "Steps of lora and adapters, for each of five fits.", low=1)
     rate: float = option(3e-4, "Their learning rate.", low=0.0)
+    meta: int = option(
+        0,
+        "Tasks on simulated instruments from which lora and adapters learn where to begin.",
+        low=0,
+    )
+    readout: str = option(
+        "linear", "Read-out of the head: linear, or a sum of splines (Kolmogorov-Arnold).",
+        choices=("linear", "spline"),
+    )  # fmt: skip
     level: bool = option(True, "Let the head see the mean and spread that standardising removes.")
     coverage: float = option(0.9, "Of the intervals.", low=0.5, high=0.99)
     name: str = option("calibration", "Name of the bundle.")

@@ -118,7 +118,7 @@ def test_tuning_lowers_the_error_and_is_judged_by_folds(pretrained, labelled, ho
 @pytest.mark.slow  # for its graphs
 @pytest.mark.parametrize("how", ["lora", "adapters"])
 def test_a_tuned_encoder_through_the_command_line(tiny, cli, pretrained, labelled, tmp_path, how):
-    settings = (f"how={how}", "steps=8")
+    settings = (f"how={how}", "steps=8", "meta=2")
     result = tiny("adapt", tmp_path / "a", *settings, inputs=[labelled], model=pretrained)
     assert result.exit_code == 0, result.stderr
     assert "the head alone" in result.stderr
@@ -167,6 +167,8 @@ def test_what_cannot_be_adapted_is_said_in_one_line(
         ((constant, pretrained), (), 4, "have 'moisture' 7: nothing can be learned"),
         ((corpus, pretrained), (), 4, "no reference values"),
         ((labelled, pretrained), ("property=protein",), 2, "no property 'protein'"),
+        ((labelled, pretrained), ("meta=3",), 2, "how=head has neither"),
+        ((labelled, pretrained), ("how=lora", "readout=spline"), 2, "how=head only"),
     ]
     for number, ((store, model), settings, code, told) in enumerate(cases):
         result = tiny("adapt", tmp_path / f"{number}", *settings, inputs=[store], model=model)
