@@ -98,12 +98,14 @@ class TttOptions:
         "norms", "What is trained: the encoder's norms, or all of it.", choices=("norms", "all")
     )
     reconstruction: float = option(1.0, "Weight of masked reconstruction.", low=0.0)
-    alignment: float = option(1.0, "Weight of features' mean and spread.", low=0.0)
+    alignment: float = option(0.0, "Weight of features' mean and spread.", low=0.0)
     centre: bool = option(True, "Move the features' mean to that of the old instrument's.")
     masked: float = option(0.4, "Share of tokens hidden.", low=0.05, high=0.9)
-    most_moved: float = option(
-        2.0, "Gate: answers may move by so many standard deviations of the known values.", low=0.0
-    )
+    least_moved: float = option(
+        1.0, "Gate: answers must move by so many standard deviations of the known values; below, "
+        "it is mostly the samples that differ.", low=0.0,
+    )  # fmt: skip
+    most_moved: float = option(100.0, "Gate: answers may move by so many of them.", low=0.0)
     name: str = option("calibration", "Name of the bundle.")
     version: str = option("2", "Version of the bundle; it begins with a digit.")
     licence: str = option("", "Licence of the bundle: that of the data allows it or not.")

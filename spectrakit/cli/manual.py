@@ -266,8 +266,8 @@ NOTES: dict[str, dict[str, str]] = {
             "A plugin may refuse (exit 4, with the reason): the model as it was stands then, and "
             "no bundle is written. spectralfm lets half of the spectra learn and asks the other "
             "half: it refuses with fewer than four spectra, where features of spectra held aside "
-            "come no nearer to those the model was made with, and where answers move too far "
-            "(-s most_moved). Answers of what it writes have no interval: errors on the old "
+            "come no nearer to those the model was made with, and where answers hardly move (-s "
+            "least_moved: then it is mostly the samples that differ). Answers of what it writes have no interval: errors on the old "
             "instrument say nothing of the new one."
         ),
         "RUNS": _RUNS,
