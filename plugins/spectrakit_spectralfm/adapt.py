@@ -1,4 +1,7 @@
-"""`spectrakit adapt -m RUN`: a calibration from N labelled samples, as a bundle that predicts."""
+"""`spectrakit adapt -m RUN`: a calibration from N labelled samples, as a bundle that predicts.
+
+With ``label`` the samples have names instead of numbers: see ``adapt_classes``.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from spectrakit.calibrate import conformal_quantile
 from spectrakit.errors import MismatchError, UsageError
 from spectrakit.log import say
 from spectrakit.plugin import Job, Stopped
+from spectrakit_spectralfm.adapt_classes import run_classes
 from spectrakit_spectralfm.fitting import Fitted, Tuning, fitted, total_steps
 from spectrakit_spectralfm.load import load_pretrained
 from spectrakit_spectralfm.model import TECHNIQUES
@@ -30,6 +34,8 @@ def run(job: Job, options: AdaptOptions) -> Path:
         UsageError: a property or blocks that are not there.
     """
     model, told = load_pretrained(job.parent)
+    if options.label:
+        return run_classes(job, options, model, told)
     if options.how != "head" and not model.config.attention_blocks:
         raise UsageError(
             f"how={options.how} changes transformer blocks, and {job.parent} has none.",

@@ -65,6 +65,7 @@ class AdaptOptions:
     """What `adapt` can be told."""
 
     property: str = option("", "Property to learn; empty: the only one of the samples.")
+    label: str = option("", "Column of the samples that names their class, to learn classes.")
     how: str = option(
         "head", "A linear head alone, or with LoRA or adapters in the encoder.",
         choices=("head", "lora", "adapters"),
