@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import transfer
 from _spectralfm_few import updated
-from _spectralfm_pairs import RANDOM, common_of
+from _spectralfm_pairs import common_of
 from _transfer_data import pair_of, pairs_of, split_of
 from spectrakit_spectralfm.calibration import Calibration
 from spectrakit_spectralfm.testtime import Training, judged, trained
@@ -78,14 +78,14 @@ def ttt_of(asked, encoder, name, pair_names, seed, told):
 
     few(start, f"{encoder.name}, few-shot")
     for way, how in WAYS.items():
-        if encoder.name == RANDOM and way == "ttt, aligned":
+        if way == "ttt, aligned" and not asked.aligned:
             continue
-        verdict = judged(start, others, how, np.inf, aside=aside)
         tuned = trained(start, others, how)
         wrong = tuned.each(tuned, judge).numpy() - truth
         found[f"{encoder.name}, {way}"] = wrong
         if way == "centre":
             continue
+        verdict = judged(start, others, how, np.inf, aside=aside)
         few(tuned, f"{encoder.name}, {way} + few-shot")
         found[f"{encoder.name}, {way}, with label-free"] = (wrong + free) / 2
         distances = moved(start, tuned, others, known.std(axis=0))

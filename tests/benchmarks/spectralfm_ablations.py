@@ -76,8 +76,9 @@ def main():
     parser.add_argument("--base", default="", help="row that others are compared with")
     parser.add_argument("--members", action="store_true", help="also as members of recipe R")
     parser.add_argument("--corpus", type=Path, help="store whose held-out spectra are judged")
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--plot", type=Path, help="PNG of latent; JSON of the verdicts of ttt")
     parser.add_argument("--no-level", action="store_true", help="ttt: heads without the level")
+    parser.add_argument("--aligned", action="store_true", help="ttt: also with alignment=1")
     parser.add_argument("--limit", type=int, default=0, help="pairs of a data set; 0: all")
     asked = parser.parse_args()
     if asked.work:
