@@ -71,7 +71,8 @@ def named(data: Any, column: str, common: CommonAxis | None = None) -> Named | N
     if column not in columns and common is None:
         raise UsageError(
             f"the samples have no column '{column}'. {did_you_mean(column, columns)}".rstrip(),
-            hint=f"Columns: {', '.join(columns) or 'none'}.",
+            hint=f"Columns: {', '.join(columns) or 'none'}. `spectrakit convert FILES --samples "
+            "SHEET -o STORE.h5` adds them.",
         )
     if not found:
         return None
