@@ -103,7 +103,7 @@ class TttOptions:
     centre: bool = option(True, "Move the features' mean to that of the old instrument's.")
     masked: float = option(0.4, "Share of tokens hidden.", low=0.05, high=0.9)
     least_moved: float = option(
-        1.0, "Gate: answers must move by so many standard deviations of the known values; below, "
+        0.5, "Gate: answers must move by so many standard deviations of the known values; below, "
         "it is mostly the samples that differ.", low=0.0,
     )  # fmt: skip
     most_moved: float = option(100.0, "Gate: answers may move by so many of them.", low=0.0)

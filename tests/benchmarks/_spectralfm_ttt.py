@@ -22,7 +22,7 @@ from spectrakit.transfer.standards import DESIGNS
 from spectrakit.transfer.unpaired import fit_unpaired
 
 STANDARDS = 5
-LEAST_MOVED = 1.0  # the gate's limit
+LEAST_MOVED = 0.5  # the gate's limit
 WAYS = {  # of training; the gate is asked about each
     "centre": Training(steps=0),
     "ttt": Training(),
