@@ -47,6 +47,7 @@ class Calibration(nn.Module):
     source_mean: torch.Tensor
     source_spread: torch.Tensor
     known_spread: torch.Tensor
+    readout: SplineReadout | None
 
     def __init__(self, model: SpectralModel, common: CommonAxis, curves: int = 0) -> None:
         super().__init__()

@@ -1,13 +1,13 @@
 """Classes of materials: samples with a name in a column, a head for each class, and "unknown".
 
 One ridge for each class against the others on the features of all tokens. A softmax of their
-answers, at a temperature that fits answers of groups left out, gives probabilities. A class is a
-candidate if its probability is no lower than what ``coverage`` of the samples left out gave their
-own class; a spectrum without a candidate is unknown. One of a class that was never learned may
-still look like one that was: this limit knows only how sure answers usually are.
+answers, at a temperature that fits answers of groups left out, gives probabilities. A spectrum is
+unknown where its likeliest class is less sure than a limit: the least from which ``coverage`` of
+the answers on samples left out were right. A spectrum of a class that was never learned may still
+look like one that was: this limit knows only how sure right answers usually are.
 
-Source: Sadinle, Lei and Wasserman 2019 (least ambiguous set-valued classifiers), section 2: the
-set of candidates; where it is empty nothing is named.
+Source: Geifman and El-Yaniv 2017 (selective classification), section 3, with the share of right
+answers in place of their bound, which needs hundreds of samples.
 """
 
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class ClassCalibration(nn.Module):
         self.temperature, self.limit = temperature, limit
 
     def forward(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities; without a candidate that of "unknown", and no other."""
+        """Return the probabilities; below the limit that of "unknown", and no other."""
         chance = (self.temperature * self.calibration.answers(spectrum)).softmax(-1)
         best = chance.amax(-1, keepdim=True)
         known = (best >= self.limit).to(chance.dtype)
@@ -156,18 +156,35 @@ def fitted_classes(
     slope, offset = Ridge(features, target).affine(np.full(target.shape[1], best))
     calibration.slope, calibration.offset = torch.from_numpy(slope), torch.from_numpy(offset)
     scores = wrong[best] + target
-    losses = [-np.mean(np.log(_own(t * scores, data.own))) for t in TEMPERATURES]
-    temperature = float(TEMPERATURES[int(np.argmin(losses))])
-    own = _own(temperature * scores, data.own)
-    rank = int(np.floor((1 - coverage) * (len(own) + 1)))  # 0: too few samples for a limit
-    limit = float(np.sort(own)[rank - 1]) if rank else 0.0
+    temperature, limit, loss = temperature_and_limit(scores, data.own, coverage)
     chance = _softmax(temperature * scores)
     return FittedClasses(
         ClassCalibration(calibration, temperature, limit).eval(),
         float(np.mean(chance.argmax(axis=1) == data.own)),
         float(np.mean(chance.max(axis=1) >= limit)),
-        float(min(losses)),
+        loss,
     )
+
+
+def temperature_and_limit(
+    scores: FloatArray, own: np.ndarray, coverage: float
+) -> tuple[float, float, float]:
+    """Return temperature, least probability of a named class, and mean log loss.
+
+    Args:
+        scores: (n, classes) of samples left out.
+        own: (n,) their classes.
+        coverage: share of the named samples that are named rightly.
+    """
+    losses = [-np.mean(np.log(_own(t * scores, own) + 1e-300)) for t in TEMPERATURES]
+    temperature = float(TEMPERATURES[int(np.argmin(losses))])
+    chance = _softmax(temperature * scores)
+    sure, right = chance.max(axis=1), chance.argmax(axis=1) == own
+    order = sure.argsort()[::-1]  # surest first
+    share = np.cumsum(right[order]) / (np.arange(len(order)) + 1)
+    enough = np.flatnonzero(share >= coverage)
+    limit = float(sure[order[enough[-1]]]) if len(enough) else 1.0
+    return temperature, limit - 1e-6, float(min(losses))
 
 
 def _softmax(scores: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@
     ... latent --runs fm --plot latent.png
     ... spline --runs fm
     ... resolution --runs fm
+    ... classes --runs fm
 
 ``few`` compares encoders with N labelled standards: ridge on source samples and standards, the
 same for encoders, untrained networks of the same shape and preprocessed spectra; beside them the
@@ -61,7 +62,15 @@ def resolution(asked, encoders):
     resolution_table(asked, encoders)
 
 
-TABLES = {one.__name__: one for one in (few, heads, losses, ttt, latent, spline, resolution)}
+def classes(asked, encoders):
+    from _spectralfm_classes import classes_table
+
+    classes_table(asked, encoders)
+
+
+TABLES = {
+    one.__name__: one for one in (few, heads, losses, ttt, latent, spline, resolution, classes)
+}
 
 
 def main():

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from spectrakit_spectralfm.classes import _softmax, named
+from spectrakit_spectralfm.classes import _softmax, named, temperature_and_limit
 
 from spectrakit.spectrum import Axis, Modality, Spectrum
 from spectrakit.store import Store, StoreWriter
@@ -63,7 +63,7 @@ def test_classes_are_named_with_probabilities(tiny, cli, pretrained, tmp_path):
 
 
 def test_an_answer_that_nobody_can_be_sure_of_is_unknown():
-    """Two classes between which a spectrum lies: no candidate at a limit of 0.9."""
+    """Two classes between which a spectrum lies, at a limit of 0.9."""
     import torch
     from spectrakit_spectralfm.classes import ClassCalibration
 
@@ -77,6 +77,17 @@ def test_an_answer_that_nobody_can_be_sure_of_is_unknown():
     expected = _softmax(2.0 * scores.numpy())
     np.testing.assert_allclose(found[0], [*expected[0], 0.0], atol=1e-6)
     np.testing.assert_allclose(found[1], [0.0, 0.0, 1 - expected[1].max()], atol=1e-6)
+
+
+def test_the_limit_is_the_least_from_which_enough_answers_are_right():
+    """Two classes; sureness falls from row to row, and rows 7 and 8 of ten are wrong."""
+    scores = np.column_stack([np.linspace(2.0, 0.2, 10), np.zeros(10)])
+    own = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 0])
+    temperature, limit, _ = temperature_and_limit(scores, own, 0.9)
+    sure = _softmax(temperature * scores).max(axis=1)
+    assert sure[6] > limit > sure[7]  # 7 of 7 are right, 7 of 8 are not enough
+    assert temperature_and_limit(scores, own, 0.75)[1] < sure[9]  # 8 of 10
+    assert temperature_and_limit(-scores, np.zeros(10, int), 0.9)[1] > 0.99  # none is right
 
 
 @pytest.mark.parametrize(
