@@ -129,7 +129,8 @@ def check_classes(data: Named, column: str) -> None:
     counts = np.bincount(data.own)
     if len(data.classes) < 2:
         raise MismatchError(
-            f"all {len(data)} samples have '{column}' {data.classes[0]}: nothing can be learned.",
+            f"all {len(data)} samples have '{column}' {''.join(data.classes)}: nothing can be "
+            "learned.",
             hint="Add samples of other classes.",
         )
     if counts.min() < LEAST_OF_CLASS:
