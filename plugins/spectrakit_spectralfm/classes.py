@@ -98,9 +98,10 @@ class ClassCalibration(nn.Module):
     def forward(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Return the probabilities; below the limit that of "unknown", and no other."""
         chance = (self.temperature * self.calibration.answers(spectrum)).softmax(-1)
+        # a constant spectrum has no features but NaN: nothing is named
+        chance = torch.where(chance.isnan(), torch.zeros_like(chance), chance)
         best = chance.amax(-1, keepdim=True)
         known = (best >= self.limit).to(chance.dtype)
-        # NaN of a constant spectrum stays NaN: nothing is named
         return torch.cat([chance * known, (1 - best) * (1 - known)], -1)
 
 

@@ -52,6 +52,11 @@ def test_classes_are_named_with_probabilities(tiny, cli, pretrained, tmp_path):
     assert {row["property"] for row in rows} == {"material"}
     sure = [row for row in rows if row["value"] != "unknown"]
     assert len(sure) >= 12
+    with StoreWriter(tmp_path / "flat.h5") as writer:
+        writer.add(Spectrum(Modality.NIR, Axis(AXIS, "nm"), np.ones(121), is_trace=True))
+    flat = cli("identify", tmp_path / "flat.h5", "-m", tmp_path / "a")
+    assert flat.exit_code == 0, flat.stderr
+    assert flat.stdout.splitlines()[1].split("\t")[head.index("value")] == "unknown"
     assert all(row["value"] == row["spectrum"].split()[0] for row in sure)
     assert all(0.3 < float(row["probability"]) <= 1 for row in sure)
     again = tiny("adapt", tmp_path / "b", "label=material", inputs=[learn], model=tmp_path / "a")
@@ -72,8 +77,9 @@ def test_an_answer_that_nobody_can_be_sure_of_is_unknown():
             return spectrum
 
     graph = ClassCalibration(Fixed(), temperature=2.0, limit=0.9)
-    scores = torch.tensor([[2.0, 0.0], [0.1, 0.0]])
+    scores = torch.tensor([[2.0, 0.0], [0.1, 0.0], [float("nan")] * 2])
     found = graph(scores).numpy()
+    np.testing.assert_array_equal(found[2], [0.0, 0.0, 1.0])  # a constant spectrum
     expected = _softmax(2.0 * scores.numpy())
     np.testing.assert_allclose(found[0], [*expected[0], 0.0], atol=1e-6)
     np.testing.assert_allclose(found[1], [0.0, 0.0, 1 - expected[1].max()], atol=1e-6)
