@@ -234,12 +234,25 @@ def refuse_taken(path: Path) -> None:
         UsageError: a run, other files, or a file of that name.
     """
     if is_run(path):
-        raise UsageError(
-            f"{path}: holds a run already.",
-            hint=f"Go on with `--resume {path}`, or choose another --out.",
-        )
+        raise _taken(path)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise UsageError(f"{path}: is there already.", hint="Choose another --out.")
+
+
+def _taken(path: Path) -> UsageError:
+    """Return what is wrong with a folder that holds a run, and what can be done with this run."""
+    try:
+        status = Run.open(path).status
+    except InputError:  # its plan cannot be read: `--resume` says why
+        status = ""
+    if status == DONE:
+        said, hint = "holds a run that is done", f"Use it with `-m {path}`"
+    elif status.startswith(FAILED):
+        said = f"holds a run that {status}".rstrip(".")
+        hint = "Remove it (`--resume` would only repeat it with the same data and settings)"
+    else:
+        said, hint = "holds a run already", f"Go on with `--resume {path}`"
+    return UsageError(f"{path}: {said}.", hint=f"{hint}, or choose another --out.")
 
 
 def environment() -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""`spectrakit adapt -m RUN`: a calibration from N labelled samples, as a bundle that predicts."""
+"""`spectrakit adapt -m RUN`: a calibration from N labelled samples, as a bundle that predicts.
+
+With ``label`` the samples have names instead of numbers: see ``adapt_classes``.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from spectrakit.calibrate import conformal_quantile
 from spectrakit.errors import MismatchError, UsageError
 from spectrakit.log import say
 from spectrakit.plugin import Job, Stopped
+from spectrakit_spectralfm.adapt_classes import run_classes
 from spectrakit_spectralfm.fitting import Fitted, Tuning, fitted, total_steps
 from spectrakit_spectralfm.load import load_pretrained
 from spectrakit_spectralfm.model import TECHNIQUES
@@ -30,17 +34,30 @@ def run(job: Job, options: AdaptOptions) -> Path:
         UsageError: a property or blocks that are not there.
     """
     model, told = load_pretrained(job.parent)
+    if options.label:
+        return run_classes(job, options, model, told)
     if options.how != "head" and not model.config.attention_blocks:
         raise UsageError(
             f"how={options.how} changes transformer blocks, and {job.parent} has none.",
             hint="Say how=head, or pretrain with attention_blocks=2.",
         )
+    if options.how == "head" and options.meta:
+        raise UsageError(
+            "meta= is where lora and adapters begin, and how=head has neither.",
+            hint="Say how=lora or how=adapters.",
+        )
+    if options.how != "head" and options.readout != "linear":
+        raise UsageError(
+            f"readout={options.readout} goes with how=head only.",
+            hint="Leave out one of the two.",
+        )
     name = chosen_property(job.train, options.property)
     data = labelled(job.train, name)
     if data is None or len(data) < LEAST_SAMPLES:
+        n = len(data) if data else 0
         raise MismatchError(
-            f"{len(data) if data else 0} samples with '{name}' are there to learn from; "
-            f"{LEAST_SAMPLES} are the least.",
+            f"{n} sample{'s' * (n != 1)} with '{name}' to learn from; {LEAST_SAMPLES} are the "
+            "least.",
             hint="Measure more; 10 to 30 are a usual number.",
         )
     if np.ptp(data.known) <= 1e-9 * np.abs(data.known).max():
@@ -51,11 +68,13 @@ def run(job: Job, options: AdaptOptions) -> Path:
     say_unseen(data.common, told.get("seen", {}))
     tuning = Tuning(
         how=options.how, rank=options.rank, steps=options.steps, rate=options.rate,
-        level=options.level, seed=job.seed,
+        level=options.level, seed=job.seed, meta=options.meta, readout=options.readout,
     )  # fmt: skip
     found = _fit(job, model, data, tuning)
-    say(f"spectralfm: {len(data)} samples, error of samples left out {found.error:.4g} "
+    left = "samples" if data.n_groups == len(data) else f"whole groups (of {data.n_groups})"
+    say(f"spectralfm: {len(data)} samples, error of {left} left out {found.error:.4g} "
         f"{data.unit}".rstrip() + _beside(found, tuning))  # fmt: skip
+    curves = found.calibration.readout
     held = labelled(job.valid, name, data.common) if len(job.valid) else None
     before = [*told.get("lineage", ["pretrain"]), f"adapt {tuning.how} to {name}, n={len(data)}"]
     about = {
@@ -64,6 +83,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
         "calibration": {
             "axis": data.common.axis.tolist(), "axis_unit": data.common.unit,
             "technique": data.common.technique, "property": name, "unit": data.unit,
+            "curves": len(curves.line) if curves else 0,
         },
     }  # fmt: skip
     half = conformal_quantile(found.residuals, options.coverage)
@@ -75,14 +95,14 @@ def run(job: Job, options: AdaptOptions) -> Path:
         metrics=_metrics(found, data, held), licence=options.licence,
     )  # fmt: skip
     # last: a run that was killed before has no checkpoint, and begins again
-    save_calibration(job, found.calibration, about, max(1, total_steps(len(data), tuning)))
+    save_calibration(job, found.calibration, about, max(1, total_steps(data.n_groups, tuning)))
     return path
 
 
 def _fit(job: Job, model: Any, data: Labelled, tuning: Tuning) -> Fitted:
     """Fit; a run that was stopped begins again, which takes seconds and gives the same."""
     job.run.resume_step()
-    total = total_steps(len(data), tuning)
+    total = total_steps(data.n_groups, tuning)
     with job.progress(f"adapt {tuning.how}", total or 1, "steps") as advance:
 
         def tell(step: int, loss: float) -> None:
@@ -97,6 +117,9 @@ def _fit(job: Job, model: Any, data: Labelled, tuning: Tuning) -> Fitted:
 
 
 def _beside(found: Fitted, tuning: Tuning) -> str:
+    if tuning.readout == "spline":
+        shape = "are straight" if np.isinf(found.bending) else f"bend at {found.bending:g}"
+        return f" (linear: {found.head_error:.4g}; the curves {shape})"
     return "" if tuning.how == "head" else f" (the head alone: {found.head_error:.4g})"
 
 

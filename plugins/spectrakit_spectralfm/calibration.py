@@ -14,6 +14,7 @@ from torch import nn
 from spectrakit_spectralfm.model import ModelConfig, SpectralModel
 from spectrakit_spectralfm.reading import LEVELS, Reader
 from spectrakit_spectralfm.spectra import CommonAxis
+from spectrakit_spectralfm.spline import SplineReadout
 
 BEYOND = 0.25  # of the range of the reference values: answers are clipped there
 LEVEL_SHARE = 0.05  # of the features' variance that each number of the level has
@@ -34,7 +35,7 @@ class Calibration(nn.Module):
     Buffers: ``centre`` (f,) and ``scale`` (f,) make features of the encoder's numbers, ``shift``
     (f,) moves those of a new instrument, ``slope`` (f, 1) and ``offset`` (1,) are the head,
     ``limits`` (2,) clip; ``source_mean``, ``source_spread`` (f,) and ``known_spread`` () are what
-    test-time training compares with.
+    test-time training compares with. With ``curves``, a spline read-out of so many inputs follows.
     """
 
     centre: torch.Tensor
@@ -46,8 +47,9 @@ class Calibration(nn.Module):
     source_mean: torch.Tensor
     source_spread: torch.Tensor
     known_spread: torch.Tensor
+    readout: SplineReadout | None
 
-    def __init__(self, model: SpectralModel, common: CommonAxis) -> None:
+    def __init__(self, model: SpectralModel, common: CommonAxis, curves: int = 0) -> None:
         super().__init__()
         self.model = model
         self.reader = Reader(common, model.config)
@@ -61,11 +63,13 @@ class Calibration(nn.Module):
         self.register_buffer("offset", torch.zeros(1, dtype=torch.float64))
         self.register_buffer("limits", torch.tensor([-np.inf, np.inf], dtype=torch.float64))
         self.register_buffer("known_spread", torch.ones(()))
+        self.readout = SplineReadout(n, curves) if curves else None
 
     @classmethod
     def built(cls, told: Mapping[str, Any]) -> "Calibration":
         """Build it from what a checkpoint says."""
-        return cls(SpectralModel(ModelConfig.from_json(told["model"])), common_of(told))
+        curves = int(told["calibration"].get("curves", 0))
+        return cls(SpectralModel(ModelConfig.from_json(told["model"])), common_of(told), curves)
 
     def numbers(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Return (batch, f) what the encoder says of spectra: z_chem of all tokens, the level."""
@@ -79,7 +83,9 @@ class Calibration(nn.Module):
 
     def answers(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Return (batch, 1) float64 the property, not clipped."""
-        return self.features(spectrum).double() @ self.slope + self.offset
+        features = self.features(spectrum).double()
+        linear = features @ self.slope + self.offset
+        return linear if self.readout is None else self.readout(features, linear)
 
     def forward(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Return (batch, 1) float64 the property."""

@@ -5,7 +5,7 @@ gain or lose is judged by folds in which everything is fitted anew: errors of sa
 learned from are no errors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -14,8 +14,11 @@ import torch
 
 from spectrakit.transfer.ridge import Ridge
 from spectrakit_spectralfm.calibration import Calibration
+from spectrakit_spectralfm.leftout import left_out, numbered
+from spectrakit_spectralfm.meta import start_for_instruments
 from spectrakit_spectralfm.model import SpectralModel
 from spectrakit_spectralfm.references import Labelled
+from spectrakit_spectralfm.spline import fitted_readout
 
 FOLDS = 4
 BATCH = 64
@@ -32,6 +35,8 @@ class Tuning:
     rate: float = 1e-3
     level: bool = True
     seed: int = 0
+    meta: int = 0
+    readout: str = "linear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,13 @@ class Fitted:
     Attributes:
         head_error: root mean square of the head alone, leave-one-out.
         residuals: (n,) predicted minus known: leave-one-out, or by folds where weights changed.
+        bending: penalty of a spline read-out's curves; inf where they are straight, or none.
     """
 
     calibration: Calibration
     head_error: float
     residuals: np.ndarray
+    bending: float = float("inf")
 
     @property
     def error(self) -> float:
@@ -70,9 +77,11 @@ def fitted(
     everything = np.arange(len(data))
     head, loo = _with_head(model, data, everything, tuning)
     head_error = float(np.sqrt(np.mean(loo**2)))
+    if tuning.readout == "spline":
+        return _with_spline(head, data, head_error, loo)
     if tuning.how == "head":
         return Fitted(_finished(head, data), head_error, loo)
-    folds = np.random.default_rng(tuning.seed).permutation(len(data)) % min(FOLDS, len(data))
+    folds = folds_of(data.groups, tuning.seed)
     residuals, done = np.empty(len(data)), 0
     for fold in range(folds.max() + 1):
         inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -87,8 +96,15 @@ def fitted(
 
 
 def total_steps(n: int, tuning: Tuning) -> int:
-    """Return how many steps ``fitted`` reports."""
+    """Return how many steps ``fitted`` reports for n groups of samples."""
     return 0 if tuning.how == "head" else tuning.steps * (min(FOLDS, n) + 1)
+
+
+def folds_of(groups: Sequence[str], seed: int) -> np.ndarray:
+    """Return (n,) numbers of folds; samples of one group are in one fold."""
+    numbers = numbered(groups)
+    total = int(numbers.max()) + 1
+    return (np.random.default_rng(seed).permutation(total) % min(FOLDS, total))[numbers]
 
 
 def _with_head(
@@ -105,12 +121,14 @@ def _with_head(
 def _solve_head(calibration: Calibration, data: Labelled, rows: np.ndarray) -> np.ndarray:
     """Put the ridge head of some rows into a calibration; return its leave-one-out residuals."""
     features = calibration.each(calibration.features, data.spectra[rows])
-    ridge = Ridge(features.double().numpy(), data.known[rows][:, None])
-    choice = ridge.source_mse.argmin(axis=0)
+    values, known = features.double().numpy(), data.known[rows]
+    ridge = Ridge(values, known[:, None])
+    residuals = left_out(ridge, values, known, [data.groups[row] for row in rows])
+    choice = np.mean(residuals**2, axis=1, keepdims=True).argmin(axis=0)
     slope, offset = ridge.affine(choice)
     calibration.slope.copy_(torch.from_numpy(slope))
     calibration.offset.copy_(torch.from_numpy(offset))
-    return ridge.loo[choice[0], :, 0]
+    return residuals[choice[0]]
 
 
 def _grown(model: SpectralModel, tuning: Tuning) -> SpectralModel:
@@ -138,6 +156,11 @@ def _tuned(
     """
     calibration = deepcopy(start)
     added = [p for p in calibration.model.parameters() if p.requires_grad]
+    if tuning.meta:
+        start_for_instruments(
+            calibration, added, data.spectra[rows], data.known[rows],
+            steps=tuning.meta, seed=tuning.seed,
+        )  # fmt: skip
     optimiser = torch.optim.AdamW(added, lr=tuning.rate, weight_decay=0.0)
     spectra = torch.from_numpy(data.spectra[rows])
     known = torch.from_numpy(data.known[rows])[:, None]
@@ -154,6 +177,16 @@ def _tuned(
         progress(step, float(loss.detach()))
     _solve_head(calibration, data, rows)
     return calibration
+
+
+def _with_spline(head: Calibration, data: Labelled, head_error: float, loo: np.ndarray) -> Fitted:
+    """Return the calibration of a linear head with curves behind it."""
+    features = head.each(head.features, data.spectra).double().numpy()
+    answers = head.each(head.answers, data.spectra).numpy()[:, 0]
+    head.readout, residuals, bending = fitted_readout(
+        features, data.known, data.known + loo, answers
+    )
+    return Fitted(_finished(head, data), head_error, residuals, bending)
 
 
 def _finished(calibration: Calibration, data: Labelled) -> Calibration:

@@ -27,7 +27,7 @@ def _spread(rng: np.random.Generator, rows: int, low: float, high: float) -> Flo
 
 
 def seen_by_instruments(
-    values: FloatArray, rng: np.random.Generator, strength: float = 1.0
+    values: FloatArray, rng: np.random.Generator, strength: float = 1.0, *, shared: bool = False
 ) -> FloatArray:
     """Return (rows, p): each spectrum as another virtual instrument would show it.
 
@@ -39,8 +39,10 @@ def seen_by_instruments(
         values: (rows, p) float64, each of standard deviation 1.
         rng: one state gives one result.
         strength: times all sizes; 0 changes nothing.
+        shared: one instrument, with noise of its own for each row, shows all rows.
     """
-    rows, p = values.shape
+    n, p = values.shape
+    rows = 1 if shared else n
     if strength == 0:
         return values.copy()
     shift = _spread(rng, rows, 0.05, 2.0) * (
@@ -49,7 +51,7 @@ def seen_by_instruments(
     where = np.clip(np.arange(p) + strength * shift, 0, p - 1)
     left = np.minimum(where.astype(np.int64), max(p - 2, 0))
     part = where - left
-    row = np.arange(rows)[:, None]
+    row = np.arange(n)[:, None]
     seen = values[row, left] * (1 - part) + values[row, np.minimum(left + 1, p - 1)] * part
     smooth = _broadened(seen, strength * _spread(rng, rows, 0.3, 2.5))
     sharpened = seen + 0.5 * (seen - smooth)
@@ -57,7 +59,7 @@ def seen_by_instruments(
     seen = seen * (1 + strength * _spread(rng, rows, 0.01, 0.2) * _curves(rng, rows, p))
     seen = seen + strength * 0.05 * rng.normal(size=(rows, 1)) * seen**2
     seen = seen + strength * _spread(rng, rows, 0.01, 0.3) * _curves(rng, rows, p)
-    return seen + strength * _spread(rng, rows, 0.001, 0.03) * rng.normal(size=(rows, p))
+    return seen + strength * _spread(rng, rows, 0.001, 0.03) * rng.normal(size=(n, p))
 
 
 def _broadened(values: FloatArray, width: FloatArray) -> FloatArray:

@@ -73,6 +73,11 @@ def load_calibration(parent: Path | None) -> tuple[Calibration, dict[str, Any]]:
             f"{run}: predicts nothing yet ({lineage(told)}).",
             hint="Give -m the run of `spectrakit adapt`.",
         )
+    if "classes" in told["calibration"]:
+        raise MismatchError(
+            f"{run}: names classes ({lineage(told)}); test-time training is for numbers.",
+            hint="Give -m the run of `spectrakit adapt -s property=NAME`.",
+        )
     model = Calibration.built(told)
     load_weights(folder, model, checkpoint, which)
     return model.eval(), told

@@ -3,18 +3,23 @@
 Masked reconstruction (hidden tokens of what the instrument showed), denoising (the spectrum
 before the simulated instrument, from z_chem), invariance (z_chem of two instruments predict each
 other; Chen and He 2021, SimSiam, algorithm 1: no moving average as in BYOL), the price of the
-bottleneck and the balance of the experts.
+bottleneck, the balance of the experts, optimal transport between what two instruments give, and
+what physics says (``physics.py``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from spectrakit_spectralfm import physics
 from spectrakit_spectralfm.batches import Views
-from spectrakit_spectralfm.model import SpectralModel
+from spectrakit_spectralfm.model import Encoded, SpectralModel
+from spectrakit_spectralfm.transport import divergence
+
+MIXED = 16  # mixtures of a batch: each is three spectra more to encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,11 @@ class Weights:
     denoise: float = 0.2
     bottleneck: float = 0.05
     balance: float = 0.01
+    transport: float = 0.0
+    linearity: float = 0.0
+    smoothness: float = 0.0
+    curvature: float = 0.0
+    negativity: float = 0.0
 
 
 Numbers = dict[str, torch.Tensor]
@@ -51,6 +61,10 @@ def pretraining(model: SpectralModel, batch: Views, weights: Weights) -> tuple[A
         pairs = ((told[0], chem[1]), (told[1], chem[0]))
         alike = [functional.cosine_similarity(p, z.detach(), dim=-1).mean() for p, z in pairs]
         parts["invariance"] = 1 - (alike[0] + alike[1]) / 2
+    if weights.transport and views > 1:
+        one, other = encoded.chem.flatten(1).unflatten(0, (views, b))[:2]
+        parts["transport"] = divergence(one, other)
+    parts.update(_physics(model, encoded, batch, weights))
     if weights.bottleneck:
         parts["bottleneck"] = encoded.price
     if weights.balance:
@@ -59,6 +73,38 @@ def pretraining(model: SpectralModel, batch: Views, weights: Weights) -> tuple[A
     for name, value in parts.items():
         total = total + getattr(weights, name) * value
     return total, parts
+
+
+def _physics(
+    model: SpectralModel, encoded: Encoded, batch: Views, weights: Weights
+) -> Iterator[tuple[str, torch.Tensor]]:
+    views = len(batch.seen)
+    clean = batch.clean.repeat(views, 1)
+    drawn = (
+        model.denoise(encoded)
+        if weights.smoothness + weights.curvature + weights.negativity
+        else clean
+    )
+    if weights.smoothness:
+        yield "smoothness", physics.smoothness(model.reconstruct(encoded), drawn)
+    if weights.curvature:
+        yield "curvature", physics.curvature(drawn, clean)
+    if weights.negativity:
+        zero, absorbing = batch.zero.repeat(views), batch.absorbing.repeat(views)
+        yield "negativity", physics.negativity(drawn, zero, absorbing)
+    if weights.linearity and batch.mated.any():
+        yield "linearity", _linearity(model, batch)
+
+
+def _linearity(model: SpectralModel, batch: Views) -> torch.Tensor:
+    rows = batch.mated.nonzero()[:MIXED, 0]
+    one, other, share = batch.clean[rows], batch.mate[rows], batch.share[rows]
+    mixed = share.unsqueeze(1) * one + (1 - share.unsqueeze(1)) * other
+    spread = mixed.square().mean(1).sqrt().clamp(min=1e-3)
+    values = torch.cat([mixed / spread.unsqueeze(1), one, other])
+    where, technique = batch.where[rows].repeat(3, 1, 1), batch.technique[rows].repeat(3)
+    codes = model.encode(values, where, technique).chem.flatten(1).chunk(3)
+    return physics.linearity(*codes, share, spread)
 
 
 def loss_of(weights: Weights) -> Callable[[Any, Any], tuple[Any, Numbers]]:

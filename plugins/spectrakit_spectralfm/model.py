@@ -15,6 +15,7 @@ from torch import nn
 
 from spectrakit_spectralfm.attention import AttentionBlock
 from spectrakit_spectralfm.experts import Experts
+from spectrakit_spectralfm.fourier import FourierOperator
 from spectrakit_spectralfm.latent import SplitLatent
 from spectrakit_spectralfm.places import FourierPlaces
 from spectrakit_spectralfm.scan import StateSpaceBlock
@@ -39,6 +40,7 @@ class ModelConfig:
     chem: int = 32
     inst: int = 8
     variational: bool = True
+    waves: int = 0  # of the Fourier operator in the denoising head; 0: none
     lora: int = 0
     adapter: int = 0
 
@@ -96,7 +98,7 @@ class SpectralModel(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.latent = SplitLatent(width, config.chem, config.inst, variational=config.variational)
         self.masked = Decoder(config.chem + config.inst, width, config.patch)
-        self.clean = Decoder(config.chem, width, config.patch)
+        self.clean = Decoder(config.chem, width, config.patch, config.waves)
         self.predictor = nn.Sequential(
             nn.Linear(config.chem, width), nn.GELU(), nn.Linear(width, config.chem)
         )
@@ -145,14 +147,20 @@ class SpectralModel(nn.Module):
 
 
 class Decoder(nn.Module):
-    """(batch, T, size) -> (batch, p); a token draws its points, seeing one token to each side."""
+    """(batch, T, size) -> (batch, p); a token draws its points, seeing one token to each side.
 
-    def __init__(self, size: int, width: int, patch: int) -> None:
+    With ``waves`` a Fourier operator lets it see the whole spectrum.
+    """
+
+    def __init__(self, size: int, width: int, patch: int, waves: int = 0) -> None:
         super().__init__()
         self.inward = nn.Conv1d(size, width, 3, padding=1)
+        self.operator = FourierOperator(width, waves) if waves else None
         self.outward = nn.Linear(width, patch)
 
     def forward(self, code: torch.Tensor) -> torch.Tensor:
         """Return the points."""
         x = nn.functional.gelu(self.inward(code.transpose(1, 2)).transpose(1, 2))
+        if self.operator is not None:
+            x = self.operator(x)
         return self.outward(x).flatten(1)

@@ -34,6 +34,7 @@ class PretrainOptions:
     heads: int = option(4, "Attention heads.", low=1)
     chem: int = option(32, "Numbers of z_chem for each token.", low=1)
     inst: int = option(8, "Numbers of z_inst for a spectrum.", low=1)
+    waves: int = option(0, "Waves of a Fourier operator in the denoising head; 0: none.", low=0)
     # what is learned
     masked: float = option(0.4, "Share of tokens hidden.", low=0.0, high=0.9)
     crop: float = option(0.35, "Least share of the range that a crop keeps.", low=0.05, high=1.0)
@@ -43,6 +44,11 @@ class PretrainOptions:
     denoise: float = option(0.2, "Weight of undoing the simulated instrument.", low=0.0)
     bottleneck: float = option(0.05, "Weight of the variational bottleneck; 0: none.", low=0.0)
     balance: float = option(0.01, "Weight of the experts' balance.", low=0.0)
+    transport: float = option(0.0, "Weight of optimal transport between instruments.", low=0.0)
+    linearity: float = option(0.0, "Weight of Beer-Lambert: codes of mixtures.", low=0.0)
+    smoothness: float = option(0.0, "Weight of a smooth baseline.", low=0.0)
+    curvature: float = option(0.0, "Weight of a bound of second derivatives.", low=0.0)
+    negativity: float = option(0.0, "Weight of no negative absorbance.", low=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class AdaptOptions:
     """What `adapt` can be told."""
 
     property: str = option("", "Property to learn; empty: the only one of the samples.")
+    label: str = option("", "Column of the samples that names their class, to learn classes.")
     how: str = option(
         "head", "A linear head alone, or with LoRA or adapters in the encoder.",
         choices=("head", "lora", "adapters"),
@@ -66,6 +73,15 @@ class AdaptOptions:
     rank: int = option(0, "Width of what is added; 0: 4 for lora, 16 for adapters.", low=0)
     steps: int = option(60, "Steps of lora and adapters, for each of five fits.", low=1)
     rate: float = option(3e-4, "Their learning rate.", low=0.0)
+    meta: int = option(
+        0,
+        "Tasks on simulated instruments from which lora and adapters learn where to begin.",
+        low=0,
+    )
+    readout: str = option(
+        "linear", "Read-out of the head: linear, or a sum of splines (Kolmogorov-Arnold).",
+        choices=("linear", "spline"),
+    )  # fmt: skip
     level: bool = option(True, "Let the head see the mean and spread that standardising removes.")
     coverage: float = option(0.9, "Of the intervals.", low=0.5, high=0.99)
     name: str = option("calibration", "Name of the bundle.")
@@ -83,12 +99,14 @@ class TttOptions:
         "norms", "What is trained: the encoder's norms, or all of it.", choices=("norms", "all")
     )
     reconstruction: float = option(1.0, "Weight of masked reconstruction.", low=0.0)
-    alignment: float = option(1.0, "Weight of features' mean and spread.", low=0.0)
+    alignment: float = option(0.0, "Weight of features' mean and spread.", low=0.0)
     centre: bool = option(True, "Move the features' mean to that of the old instrument's.")
     masked: float = option(0.4, "Share of tokens hidden.", low=0.05, high=0.9)
-    most_moved: float = option(
-        2.0, "Gate: answers may move by so many standard deviations of the known values.", low=0.0
-    )
+    least_moved: float = option(
+        0.5, "Gate: answers must move by so many standard deviations of the known values; below, "
+        "it is mostly the samples that differ.", low=0.0,
+    )  # fmt: skip
+    most_moved: float = option(100.0, "Gate: answers may move by so many of them.", low=0.0)
     name: str = option("calibration", "Name of the bundle.")
     version: str = option("2", "Version of the bundle; it begins with a digit.")
     licence: str = option("", "Licence of the bundle: that of the data allows it or not.")

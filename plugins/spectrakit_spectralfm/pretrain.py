@@ -54,6 +54,7 @@ def config_of(options: PretrainOptions) -> ModelConfig:
         width=options.width, state_blocks=options.state_blocks, states=options.states,
         experts=options.experts, attention_blocks=options.attention_blocks, heads=options.heads,
         chem=options.chem, inst=options.inst, variational=options.bottleneck > 0,
+        waves=options.waves,
     )  # fmt: skip
 
 
@@ -110,10 +111,13 @@ def run(job: Job, options: PretrainOptions) -> Path:
     weights = Weights(
         masked=options.reconstruction, invariance=options.invariance, denoise=options.denoise,
         bottleneck=options.bottleneck, balance=options.balance if options.experts > 1 else 0.0,
+        transport=options.transport, linearity=options.linearity, smoothness=options.smoothness,
+        curvature=options.curvature, negativity=options.negativity,
     )  # fmt: skip
     how = Augmentation(
         least=options.crop, masked=options.masked, strength=options.instruments,
-        views=2 if options.invariance else 1,
+        views=2 if options.invariance or options.transport else 1,
+        shared=options.transport > 0, mixtures=options.linearity > 0,
     )  # fmt: skip
     batches = ViewBatches(
         train, config, how, batch=options.batch, accumulate=options.accumulate,

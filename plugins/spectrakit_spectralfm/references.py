@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
+from spectrakit_spectralfm.leftout import numbered
 from spectrakit_spectralfm.spectra import (
     CommonAxis,
     Trace,
@@ -17,15 +18,24 @@ from spectrakit_spectralfm.spectra import (
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Samples with a known value. ``spectra`` (n, p) float64, ``known`` (n,) float64."""
+    """Samples with a known value. ``spectra`` (n, p) float64, ``known`` (n,) float64.
+
+    ``groups``: n names; samples of one group (a batch, a donor) are left out together.
+    """
 
     spectra: np.ndarray
     known: np.ndarray
     common: CommonAxis
     unit: str
+    groups: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.known)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups of samples that are left out together."""
+        return int(numbered(self.groups).max()) + 1
 
 
 def chosen_property(data: Any, wanted: str) -> str:
@@ -65,7 +75,8 @@ def labelled(data: Any, name: str, common: CommonAxis | None = None) -> Labelled
     Raises:
         MismatchError: spectra on several axes or of several techniques.
     """
-    groups: dict[tuple[str, str], list[tuple[Trace, float]]] = {}
+    samples: dict[tuple[str, str], list[tuple[Trace, float]]] = {}
+    groups: dict[tuple[str, str], str] = {}
     files = [str(part.store.path) for part in data.parts for _ in part.rows]
     unit = ""
     for row, (spectrum, file) in enumerate(zip(data, files, strict=True)):
@@ -75,13 +86,16 @@ def labelled(data: Any, name: str, common: CommonAxis | None = None) -> Labelled
             continue
         unit = told.unit or unit
         key = (file, spectrum.sample or str(row))
-        groups.setdefault(key, []).append((found, told.value))
-    if not groups:
+        samples.setdefault(key, []).append((found, told.value))
+        groups[key] = spectrum.sample_info.group or "/".join(key)
+    if not samples:
         return None
     rows, known = [], []
-    for pairs in groups.values():
+    for pairs in samples.values():
         values, common = on_common_axis(Traces(tuple(one for one, _ in pairs)), common)
         rows.append(values.mean(axis=0))
         known.append(pairs[0][1])
     assert common is not None  # there was a group
-    return Labelled(np.array(rows), np.array(known, np.float64), common, unit)
+    return Labelled(
+        np.array(rows), np.array(known, np.float64), common, unit, tuple(groups.values())
+    )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from spectrakit.spectrum import FloatArray, Spectrum
 from spectrakit_spectralfm.model import TECHNIQUES
 
 LEAST_POINTS = 16
+ABSORBANCE = ("absorbance", "log(1/R)")  # units in which amounts add up
 SAME_AXIS = 1e-6  # of its span: axes nearer than this are one, as for bundles
 ROUNDING = 1e-6  # of the largest value of a row that was float32
 FLAT = 1e-12  # a spread below this part of the largest value is rounding, not signal
@@ -29,9 +31,10 @@ class Trace:
     technique: int
     name: str
     sample: str
+    absorbance: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traces:
     """Spectra that can be learned from, and why others cannot."""
 
@@ -40,6 +43,22 @@ class Traces:
 
     def __len__(self) -> int:
         return len(self.traces)
+
+    def mates(self, one: Trace) -> list[int]:
+        """Return the rows of absorbance spectra on the axis of one; none if it is none."""
+        return self._by_axis.get(_key(one), []) if one.absorbance else []
+
+    @cached_property
+    def _by_axis(self) -> dict[tuple[Any, ...], list[int]]:
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for row, one in enumerate(self.traces):
+            if one.absorbance:
+                found.setdefault(_key(one), []).append(row)
+        return found
+
+
+def _key(one: Trace) -> tuple[Any, ...]:
+    return one.technique, one.unit, one.axis.tobytes()
 
 
 def traces_of(data: Any) -> Traces:
@@ -89,6 +108,7 @@ def trace_of(spectrum: Spectrum, file: str = "") -> Trace | str:
         TECHNIQUES.index(str(spectrum.modality)),
         f"{file} '{spectrum.native_id or spectrum.sample}'",
         spectrum.sample,
+        spectrum.value_unit in ABSORBANCE,
     )
 
 

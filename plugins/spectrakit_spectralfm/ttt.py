@@ -19,8 +19,8 @@ from spectrakit_spectralfm.testtime import (
     answers_moved,
     held_aside,
     judged,
-    too_far,
     trained,
+    wrong_distance,
 )
 from spectrakit_spectralfm.writing import save_calibration, write_calibration
 
@@ -55,7 +55,10 @@ def run(job: Job, options: TttOptions) -> Path:
         centre=options.centre, masked=options.masked, seed=job.seed,
     )  # fmt: skip
     job.run.resume_step()  # a run that was stopped begins again: seconds, and the same numbers
-    verdict = judged(calibration, spectra, how, options.most_moved, aside=held_aside(traces))
+    verdict = judged(
+        calibration, spectra, how, options.most_moved,
+        aside=held_aside(traces), least_moved=options.least_moved,
+    )  # fmt: skip
     job.run.record(0, before=verdict.before, after=verdict.after, moved=verdict.moved)
     _refuse(verdict.reason)
     with job.progress("ttt", options.steps, "steps") as advance:
@@ -68,7 +71,7 @@ def run(job: Job, options: TttOptions) -> Path:
 
         tuned = trained(calibration, spectra, how, tell)
     moved = answers_moved(calibration, tuned, spectra)
-    _refuse(too_far(moved, options.most_moved))
+    _refuse(wrong_distance(moved, options.least_moved, options.most_moved))
     say(
         f"spectralfm: {len(spectra)} spectra; features of those held aside lie "
         f"{verdict.after:.3g} from the calibration's own ({verdict.before:.3g} before); answers "
@@ -92,5 +95,6 @@ def _refuse(reason: str) -> None:
     if reason:
         raise MismatchError(
             f"refused: {reason}.",
-            hint="No bundle was written: use the adapted model as it is, or adapt it with labels.",
+            hint="No bundle was written. Use the adapted model as it is, or `spectrakit transfer "
+            "fit` with a few standards or none.",
         )

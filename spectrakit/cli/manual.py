@@ -47,8 +47,15 @@ EXAMPLES: dict[str, list[str]] = {
     "adapt": [
         "spectrakit adapt ours.h5 -m run1 -s how=lora -o run2",
         "spectrakit pretrain spectra.h5 -m spectralfm -o fm",
+        "spectrakit distill meal.h5 -m fm -o encoder",
+        "spectrakit convert meal/ --targets meal.csv -o meal.h5",
         "spectrakit adapt meal.h5 -m fm -s property=moisture -o meal",
         "spectrakit identify monday.spc -m meal",
+        "spectrakit ttt new-instrument.h5 -m meal -o meal-new",
+        "spectrakit identify monday.spc -m meal-new",
+        "spectrakit convert resins/ --samples sheet.csv -o resins.h5",
+        "spectrakit adapt resins.h5 -m fm -s label=material -o resins",
+        "spectrakit identify unknown.spc -m resins",
     ],
     "ttt": [
         "spectrakit ttt new-instrument.h5 -m meal -o meal-new",
@@ -260,15 +267,30 @@ NOTES: dict[str, dict[str, str]] = {
         ),
         "RUNS": _RUNS,
     },
-    "adapt": {"RUNS": _RUNS},
+    "adapt": {
+        "SPECTRALFM": (
+            "The examples are a whole day with spectralfm: spectra of any kind pretrain it; "
+            "`distill` makes its encoder a bundle on one axis; `adapt` makes a calibration of "
+            "samples with reference values (property=), or of samples with a name in a column of "
+            "the sample sheet (label=); `identify` answers value, lower and upper, or the class "
+            "and its probability, or unknown; `ttt` moves a calibration to another instrument "
+            "without labels.\n\nSamples of one group (a batch, a donor) are left out together "
+            "when errors are estimated. LoRA, adapters, a start learned on simulated instruments "
+            "(meta=) and a spline read-out are off at first: in the measurements of the plugin's "
+            "README nothing of it beats `spectrakit transfer`, which is the tool for a new "
+            "instrument."
+        ),
+        "RUNS": _RUNS,
+    },
     "ttt": {
         "GATE": (
             "A plugin may refuse (exit 4, with the reason): the model as it was stands then, and "
             "no bundle is written. spectralfm lets half of the spectra learn and asks the other "
             "half: it refuses with fewer than four spectra, where features of spectra held aside "
-            "come no nearer to those the model was made with, and where answers move too far "
-            "(-s most_moved). Answers of what it writes have no interval: errors on the old "
-            "instrument say nothing of the new one."
+            "come no nearer to those the model was made with, and where answers hardly move (-s "
+            "least_moved: then it is mostly the samples that differ). On real pairs of "
+            "instruments `spectrakit transfer fit --standards 0` erred less. Answers of what it "
+            "writes have no interval: errors on the old instrument say nothing of the new one."
         ),
         "RUNS": _RUNS,
     },

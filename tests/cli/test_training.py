@@ -231,6 +231,20 @@ def test_resume_refuses_other_data(cli, toy, store, tmp_path, sample_mzml):
     one_error(cli("pretrain", "--resume", run), 3, "No such file")
 
 
+def test_what_a_run_that_is_in_the_way_is_good_for_depends_on_how_it_ended(
+    cli, toy, store, tmp_path
+):
+    """A run that was refused was answered with --resume, which would be refused again."""
+    for trap, code, told in (
+        ("signal 2", 130, ("holds a run already", "Go on with `--resume ")),
+        ("memory 2", 4, ("holds a run that failed: MemoryError", "would only repeat it")),
+    ):
+        run = ("-o", tmp_path / trap[:3])
+        first = cli("pretrain", "-m", "toy", "-s", f"trap={trap}", store, *run)
+        assert first.exit_code == code
+        one_error(cli("pretrain", "-m", "toy", store, *run), 2, *told)
+
+
 def test_one_seed_gives_one_result_and_another_seed_another(cli, toy, store, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         options = ("-s", "batch=5", "--seed", seed, "-o", tmp_path / name)
@@ -295,7 +309,9 @@ def test_usage_errors(cli, trained, store, tmp_path):
     one_error(cli("pretrain", "-m", "toy", *out), 2, "nothing to learn from")
     one_error(cli("pretrain", "-m", "tooy", store, *out), 2, "Did you mean 'toy'?")
     one_error(cli("adapt", "-m", "toy", store, *out), 2, "begins from a trained model")
-    one_error(cli("pretrain", "-m", "toy", store, "-o", trained), 2, "holds a run already")
+    one_error(
+        cli("pretrain", "-m", "toy", store, "-o", trained), 2, "a run that is done", "-m ", "--out"
+    )
     one_error(cli("pretrain", "-m", "toy", store, "-o", store), 2, "is an input and the output")
     taken = tmp_path / "taken"
     taken.write_text("something else")

@@ -123,7 +123,7 @@ FAST = ({"lora": 2, "adapter": 4},)
 SLOW = (
     {},
     {"wavelet": ""}, {"state_blocks": 0}, {"experts": 0}, {"experts": 1},
-    {"attention_blocks": 0}, {"variational": False}, {"lora": 2}, {"adapter": 4},
+    {"attention_blocks": 0}, {"variational": False}, {"lora": 2}, {"adapter": 4}, {"waves": 5},
 )  # fmt: skip
 SWITCHES = [*FAST, *(pytest.param(one, marks=pytest.mark.slow) for one in SLOW)]
 

@@ -99,9 +99,12 @@ def test_tuning_lowers_the_error_and_is_judged_by_folds(pretrained, labelled, ho
     data = samples(labelled)
     tuning, losses = Tuning(how=how, steps=30, rate=1e-4), {}
     found = fitted(model, data, tuning, losses.__setitem__)
-    assert len(losses) == total_steps(len(data), tuning)
+    assert len(losses) == total_steps(data.n_groups, tuning)
     if losses:
-        assert losses[total_steps(len(data), tuning)] < losses[total_steps(len(data), tuning) - 29]
+        assert (
+            losses[total_steps(data.n_groups, tuning)]
+            < losses[total_steps(data.n_groups, tuning) - 29]
+        )
     assert found.error < 0.5 * data.known.std()
     answers = found.calibration.each(found.calibration, data.spectra).numpy()[:, 0]
     inside = np.sqrt(np.mean((answers - data.known) ** 2))
@@ -115,7 +118,7 @@ def test_tuning_lowers_the_error_and_is_judged_by_folds(pretrained, labelled, ho
 @pytest.mark.slow  # for its graphs
 @pytest.mark.parametrize("how", ["lora", "adapters"])
 def test_a_tuned_encoder_through_the_command_line(tiny, cli, pretrained, labelled, tmp_path, how):
-    settings = (f"how={how}", "steps=8")
+    settings = (f"how={how}", "steps=8", "meta=2")
     result = tiny("adapt", tmp_path / "a", *settings, inputs=[labelled], model=pretrained)
     assert result.exit_code == 0, result.stderr
     assert "the head alone" in result.stderr
@@ -164,6 +167,8 @@ def test_what_cannot_be_adapted_is_said_in_one_line(
         ((constant, pretrained), (), 4, "have 'moisture' 7: nothing can be learned"),
         ((corpus, pretrained), (), 4, "no reference values"),
         ((labelled, pretrained), ("property=protein",), 2, "no property 'protein'"),
+        ((labelled, pretrained), ("meta=3",), 2, "how=head has neither"),
+        ((labelled, pretrained), ("how=lora", "readout=spline"), 2, "how=head only"),
     ]
     for number, ((store, model), settings, code, told) in enumerate(cases):
         result = tiny("adapt", tmp_path / f"{number}", *settings, inputs=[store], model=model)

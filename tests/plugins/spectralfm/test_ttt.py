@@ -48,7 +48,7 @@ def test_the_distance_is_zero_for_the_calibrations_own_spectra(calibration):
 def test_training_brings_spectra_of_another_instrument_nearer(calibration):
     values, _ = spectra(20, 1, shift=12.0, gain=1.2)
     before = distance(calibration, calibration.each(calibration.features, values))
-    tuned = trained(calibration, values, Training(steps=10, rate=1e-2))
+    tuned = trained(calibration, values, Training(steps=10, rate=1e-2, alignment=1.0))
     after = distance(calibration, tuned.each(tuned.features, values))
     centred = trained(calibration, values, Training(steps=0))
     only_centred = distance(calibration, centred.each(centred.features, values))
@@ -73,6 +73,21 @@ def test_the_gate_refuses_answers_that_move_too_far(calibration):
     assert "would move by" in verdict.reason
 
 
+def test_the_gate_refuses_answers_that_hardly_move(calibration):
+    """On real pairs the runs that moved farthest gained most, and tablets that hardly moved lost:
+    a limit on how far answers may move refused what would have helped."""
+    values, _ = spectra(20, 1, shift=12.0, gain=1.2)
+    verdict = judged(
+        calibration, values, Training(steps=2), most_moved=1e9, aside=HALF, least_moved=1e6
+    )
+    assert "mostly the samples that differ" in verdict.reason
+    passed = judged(
+        calibration, values, Training(steps=2), most_moved=1e9, aside=HALF,
+        least_moved=verdict.moved,
+    )  # fmt: skip
+    assert passed.reason == ""
+
+
 def test_replicates_of_a_sample_stay_on_one_side():
     def side(*samples):
         one = Trace(np.zeros(3), np.arange(3.0), "nm", 0, "", "")
@@ -88,7 +103,7 @@ def test_replicates_of_a_sample_stay_on_one_side():
 def test_each_part_can_be_switched_off(calibration, off):
     values, _ = spectra(6, 1, shift=5.0)
     before = {name: p.clone() for name, p in calibration.named_parameters()}
-    tuned = trained(calibration, values, replace(Training(steps=2), **off))
+    tuned = trained(calibration, values, replace(Training(steps=2, alignment=1.0), **off))
     assert any(not torch.equal(before[name], p) for name, p in tuned.named_parameters())
     assert all(torch.equal(before[name], p) for name, p in calibration.named_parameters())
 
@@ -96,7 +111,7 @@ def test_each_part_can_be_switched_off(calibration, off):
 def test_a_new_instrument_through_the_command_line(
     tiny, cli, adapted, other, unlabelled, labelled, tmp_path
 ):
-    gate = "most_moved=100"
+    gate = "least_moved=0"
     result = tiny("ttt", tmp_path / "t", "steps=4", gate, inputs=[other], model=adapted)
     assert result.exit_code == 0, result.stderr
     assert "answers move by" in result.stderr
@@ -125,6 +140,10 @@ def test_what_the_gate_refuses_leaves_no_bundle(tiny, adapted, other, tmp_path):
     assert "refused: the answers would move by" in result.stderr
     assert not list((tmp_path / "t").glob("student/*"))
     assert Run.open(tmp_path / "t").status.startswith("failed: refused")
+    again = tiny("ttt", tmp_path / "t", inputs=[other], model=adapted)
+    assert again.exit_code == 2
+    assert "holds a run that failed: refused: the answers would move by" in again.stderr
+    assert "choose another --out" in again.stderr
 
 
 def test_three_spectra_and_models_that_predict_nothing_are_refused(
