@@ -83,21 +83,21 @@ class StoreWriter:
                 alignment_threshold=CONTIGUOUS_BELOW,
                 alignment_interval=ALIGNMENT,
             )
+            self._spool = Spool(self.path.parent)
+            self._emitter = Emitter(self._file, self._compression)
+            self._blocks: dict[str, BlockWriter] = {}
+            self._samples = NamedTable("samples")
+            self._instruments = NamedTable("instruments")
+            self._molecules = MoleculeTable(self._spool)
+            self._targets = TargetTable()
+            self._sample_molecules = SampleMolecules()
+            self._sources: list[tuple[str, str, int, str, str]] = []
         except BaseException as error:  # an interrupt as well: __exit__ is not called then
             with suppress(OSError):
                 self._part.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise unwritable(self.path, error) from error
             raise
-        self._spool = Spool(self.path.parent)
-        self._emitter = Emitter(self._file, self._compression)
-        self._blocks: dict[str, BlockWriter] = {}
-        self._samples = NamedTable("samples")
-        self._instruments = NamedTable("instruments")
-        self._molecules = MoleculeTable(self._spool)
-        self._targets = TargetTable()
-        self._sample_molecules = SampleMolecules()
-        self._sources: list[tuple[str, str, int, str, str]] = []
         return self
 
     def __exit__(

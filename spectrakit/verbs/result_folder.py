@@ -62,7 +62,7 @@ class ResultFolder:
         if results.todo:
             planned = [names[path] for path in results.todo]
             ledger.plan(planned)
-            _remove_parts(folder, planned)
+            _remove_parts(folder, [*planned, ledger.path.name])
         return results
 
     def target(self, path: Path) -> Path:

@@ -96,7 +96,7 @@ def packed(data):
         ("bomb.mzML", b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><mzML>&b;</mzML>',
          ["DOCTYPE"]),
         ("run.raw", b"\x01\xa1F\x00i\x00n\x00n\x00i\x00g\x00a\x00n\x00", ["Thermo raw file"]),
-        ("old.mzXML", b'<?xml version="1.0"?><mzXML/>', ["mzXML"]),
+        ("hits.json", b'{"hits": [1, 2, 3]}', ["JSON"]),
         ("notes.txt", b"these are no spectra", ["no known format"]),
     ],
 )  # fmt: skip

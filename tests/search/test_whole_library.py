@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spectrakit.search import whole_library
@@ -71,6 +71,8 @@ def by_loops(a, b, i, j, method, tolerance):
                 method is Similarity.NEUTRAL_LOSS or asked - mz_a >= 160_000
             ):
                 shifted.append((x, y))
+    for pairs in (direct, shifted):  # a peak at the edge of two, which cleaning leaves apart
+        assume(all(len({pair[side] for pair in pairs}) == len(pairs) for side in (0, 1)))
     taken = shifted if method is Similarity.NEUTRAL_LOSS else direct
     if method is Similarity.HYBRID:
         used_a, used_b = {x for x, _ in direct}, {y for _, y in direct}
