@@ -82,6 +82,7 @@ _POLARITIES = {
 _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+"
 _CE_NUMBER = re.compile(rf"(?<![\w.])-?(?:{_NUMBER})")
 _CE_UNIT = re.compile(r"(?<![A-Za-z])(nce|kv|ev|v|cid|hcd|etd|ecd)(?![A-Za-z])", re.IGNORECASE)
+_ELECTRONS = ("ei", "electron ionization", "electron ionisation", "electron impact")
 _EI_INSTRUMENT = re.compile(r"(?:^|[-_ ,/])EI(?:[-_ ,/]|$)")
 _CHARGE = re.compile(r"([+-]?)\s*(\d+)\s*([+-]?)")
 _ADDUCT_SIGN = re.compile(r"\][ ]*\d*([+-])[+-]*\d*$")
@@ -167,6 +168,11 @@ def collision_energy(text: str) -> tuple[float, str, str]:
 def is_electron_ionisation(instrument_type: str) -> bool:
     """Return whether ``GC-EI-TOF``, ``EI-B`` and the like say electron ionisation."""
     return _EI_INSTRUMENT.search(instrument_type) is not None
+
+
+def is_electron_source(ionisation: str) -> bool:
+    """Return whether the name of an ionisation, or of an instrument, says electrons."""
+    return ionisation.lower() in _ELECTRONS or is_electron_ionisation(ionisation)
 
 
 @lru_cache(maxsize=65536)

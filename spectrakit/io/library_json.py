@@ -5,7 +5,7 @@ flat fields and ``peaks_json``, a list of pairs or the text of one.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,7 +15,7 @@ import numpy as np
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops
 from spectrakit.io.json_items import json_items
-from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
+from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import (
     NO_COLUMNS,
     BadSpectrum,
@@ -33,7 +33,6 @@ Peaks = tuple[FloatArray, FloatArray, Columns]
 _NO_OBJECT = "no object of a spectrum"
 _NO_LIST = "no peak list"
 _MALFORMED = "malformed peak list"
-_NOTHING = (np.empty(0), np.empty(0), list[str]())
 _SAME_MZ = 5e-4  # how far an annotation may lie from the peak it is for, in m/z
 _GNPS_ALSO = {  # keys that stand for a field where it is not given otherwise
     "InChIKey_smiles": "inchikey", "InChIKey_inchi": "inchikey",
@@ -54,12 +53,7 @@ def read_mona(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
     Raises:
         InputError: no JSON, cut off, nested too deeply, or an object above 64 MiB.
     """
-    drops = Drops(path, account)
-    for index, (line, item) in enumerate(json_items(path, stream)):
-        try:
-            yield _mona(_object(item), index)
-        except BadSpectrum as error:
-            drops.drop(str(error), f"entry {index + 1}, line {line}")
+    return _read(path, stream, account, _mona)
 
 
 def read_gnps(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -68,10 +62,19 @@ def read_gnps(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[S
     Raises:
         InputError: no JSON, cut off, nested too deeply, or an object above 64 MiB.
     """
+    return _read(path, stream, account, _gnps)
+
+
+def _read(
+    path: Path,
+    stream: BinaryIO,
+    account: InputAccount,
+    spectrum_of: Callable[[dict[str, Any], int], Spectrum],
+) -> Iterator[Spectrum]:
     drops = Drops(path, account)
     for index, (line, item) in enumerate(json_items(path, stream)):
         try:
-            yield _gnps(_object(item), index)
+            yield spectrum_of(_object(item), index)
         except BadSpectrum as error:
             drops.drop(str(error), f"entry {index + 1}, line {line}")
 
@@ -107,7 +110,7 @@ def _mona(item: dict[str, Any], index: int) -> Spectrum:
     if not isinstance(body, str):
         raise BadSpectrum(_NO_LIST)
     try:
-        mz, intensity, _ = parse_peaks(_as_lines(body)) if body.strip() else _NOTHING
+        mz, intensity, _ = parse_peaks(_as_lines(body)) if body.strip() else EMPTY_LIST
     except BadPeakLine:
         raise BadSpectrum(_MALFORMED) from None
     fields: list[Field] = []

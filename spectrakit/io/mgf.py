@@ -13,7 +13,7 @@ from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.mgf_notes import KEY as NOTES
 from spectrakit.io.mgf_notes import with_notes
-from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
+from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import BadSpectrum, Columns, Field, field_of, record_spectrum
 from spectrakit.spectrum import Spectrum
 
@@ -95,7 +95,7 @@ def _spectrum(block: bytes, common: dict[str, str], index: int) -> Spectrum:
         fields.extend(field_of(key, value) for key, value in common.items() if key not in own)
     body = block[header_end:].rstrip()
     try:
-        mz, intensity, notes = parse_peaks(body, comments=_COMMENTS) if body else _NOTHING
+        mz, intensity, notes = parse_peaks(body, comments=_COMMENTS) if body else EMPTY_LIST
     except BadPeakLine as error:
         raise BadPeakLine(error.line + 1 + header.count("\n"), error.text) from None
     columns: Columns = _third_column(notes)
@@ -108,9 +108,6 @@ def _spectrum(block: bytes, common: dict[str, str], index: int) -> Spectrum:
         time_unit="s",
         index=index,
     )
-
-
-_NOTHING = (np.empty(0), np.empty(0), list[str]())
 
 
 @lru_cache(maxsize=1 << 16)

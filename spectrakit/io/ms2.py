@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.fields import number
-from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
+from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import (
     NO_COLUMNS,
     BadSpectrum,
@@ -29,7 +29,6 @@ from spectrakit.io.record import (
 )
 from spectrakit.spectrum import Spectrum
 
-_NOTHING = (np.empty(0), np.empty(0), list[str]())
 _NO_SCAN = "S line without two scan numbers"
 _MEANINGS = {  # names of I lines, lower case -> the field they are
     "rtime": "rt_minutes",
@@ -104,7 +103,7 @@ def _spectrum(text: str, header: dict[str, Any], index: int) -> Spectrum:
         fields.append(("charge", "", charges[0]))
     body = "\n".join(lines[len(head) :]).rstrip()
     try:
-        peaks = parse_peaks(body.encode()) if body.strip() else _NOTHING
+        peaks = parse_peaks(body.encode()) if body.strip() else EMPTY_LIST
     except BadPeakLine as error:
         raise BadPeakLine(error.line + len(head) + 1, error.text) from None
     mz, intensity, notes = peaks

@@ -13,12 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_batches
 from spectrakit.io.msp_tables import TableReader
-from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
+from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import (
     NO_COLUMNS,
     BadSpectrum,
@@ -112,7 +110,7 @@ def _spectrum(entry: _Entry, index: int) -> Spectrum:
         raise BadSpectrum(_NO_LIST)
     if entry.declared and not entry.body:
         raise BadSpectrum(_MISSING)
-    mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else _NOTHING
+    mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else EMPTY_LIST
     columns = {"annotation": note_column(notes)} if notes else NO_COLUMNS
     return _described(entry.header, index, (mz, intensity, columns), entry.declared)
 
@@ -130,9 +128,6 @@ def _described(
     if declared is not None and declared != len(peaks[0]):
         fields.append(("num_peaks", "Num Peaks", str(declared)))
     return record_spectrum(fields, peaks, id_order=_ID_ORDER, time_unit="min", index=index)
-
-
-_NOTHING = (np.empty(0), np.empty(0), list[str]())
 
 
 @lru_cache(maxsize=1 << 16)

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops
-from spectrakit.io.fields import is_electron_ionisation, number
+from spectrakit.io.fields import is_electron_source, number
 from spectrakit.io.mzdata_spectrum import Draft
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.xml_stream import CHUNK, XmlStream, forget, local_name
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _TAGS = ("mzData", "instrument", "spectrumList", "spectrum")
 _IONISATION = "PSI:1000008"
-_ELECTRONS = ("ei", "electron ionization", "electron ionisation", "electron impact")
 
 
 def read_mzdata(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -82,5 +81,5 @@ class _Document:
                 self.instrument = " ".join((node.text or "").split())
             elif node.get("accession") == _IONISATION:
                 value = node.get("value", "")
-                electrons = value.lower() in _ELECTRONS or is_electron_ionisation(value)
+                electrons = is_electron_source(value)
                 self.electron_ionisation = self.electron_ionisation or electrons

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_records
 from spectrakit.io.fields import canonical
@@ -28,7 +26,7 @@ from spectrakit.io.mzspeclib_terms import (
     UNIT,
     UNITS,
 )
-from spectrakit.io.peaklist import BadPeakLine, note_column, parse_peaks
+from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import (
     NO_COLUMNS,
     BadSpectrum,
@@ -43,7 +41,6 @@ log = logging.getLogger(__name__)
 
 _SECTION = re.compile(r"<(/?)([A-Za-z]+)(?:[ =]([^>]*))?>")
 _ATTRIBUTE = re.compile(r"(?:\[(\d+)\])?([A-Za-z]+:\d+)\|([^=]*?)\s*(?:=\s*(.*))?")
-_NOTHING = (np.empty(0), np.empty(0), list[str]())
 _NO_LIST = "no peak list"
 _ID_ORDER = ("accession", "spectrum_id", "name")
 
@@ -241,7 +238,7 @@ def _fields(attributes: list[Attribute], meanings: dict[str, str]) -> list[Field
 def _peaks(block: _Block) -> tuple[Any, Any, Any]:
     body = "\n".join(block.peaks).rstrip()
     if not body.strip():
-        return *_NOTHING[:2], NO_COLUMNS
+        return *EMPTY_LIST[:2], NO_COLUMNS
     rows = [line.split("\t") for line in body.split("\n")]
     try:
         mz, intensity, notes = parse_peaks(body.encode())
@@ -302,7 +299,7 @@ def _plain_spectrum(lines: list[tuple[int, str]], index: int) -> Spectrum:
     if not body and not any(meaning == "num_peaks" for meaning, *_ in fields):
         raise BadSpectrum(_NO_LIST)
     try:
-        mz, intensity, notes = parse_peaks(body.encode()) if body else _NOTHING
+        mz, intensity, notes = parse_peaks(body.encode()) if body else EMPTY_LIST
     except BadPeakLine as error:
         raise BadPeakLine(lines[at + error.line][0], error.text) from None
     columns = {"annotation": note_column(notes)} if notes else NO_COLUMNS

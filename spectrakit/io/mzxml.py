@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops
-from spectrakit.io.fields import is_electron_ionisation, number
+from spectrakit.io.fields import is_electron_source, number
 from spectrakit.io.mzxml_scan import Instrument, Scan
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.xml_stream import CHUNK, XmlStream, forget, local_name
@@ -19,7 +19,6 @@ from spectrakit.spectrum import Spectrum
 log = logging.getLogger(__name__)
 
 _TAGS = ("mzXML", "msRun", "msInstrument", "instrument", "dataProcessing", "scan", "offset")
-_ELECTRONS = ("ei", "electron ionization", "electron ionisation", "electron impact")
 
 
 def read_mzxml(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -138,7 +137,7 @@ class _Document:
         said = {local_name(child): child.get("value", "") for child in element}
         said |= {"msModel": said.get("msModel") or element.get("model", "")}
         ionisation = said.get("msIonisation") or element.get("ionisation", "")
-        electrons = ionisation.lower() in _ELECTRONS or is_electron_ionisation(ionisation)
+        electrons = is_electron_source(ionisation)
         name = said["msModel"] or said.get("msManufacturer", "")
         key = element.get("msInstrumentID") or element.get("id") or ""
         self._instruments.setdefault(key, Instrument(name, electrons))

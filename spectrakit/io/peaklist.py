@@ -10,6 +10,7 @@ from spectrakit.io.blocks import decode
 from spectrakit.io.record import NO_COLUMNS, BadSpectrum, tidy_peaks
 from spectrakit.spectrum import FloatArray
 
+EMPTY_LIST = (np.empty(0), np.empty(0), list[str]())  # m/z, intensity, notes
 _MALFORMED = "malformed peak line"
 _LONG_NOTES = "notes of peaks too long"
 _MOST_LETTERS = 1 << 26  # 256 MB

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from spectrakit.transfer.averaging import average
 from spectrakit.transfer.bordered import Bordered, SourceSide
 from spectrakit.transfer.honest import Way
-from spectrakit.transfer.maps import SpectrumMap
 from spectrakit.transfer.meetings import AS_MEASURED, PDS, SIMULATED, Meeting, meetings
 from spectrakit.transfer.members import ALL, LABEL_FREE, UPDATED, Member
 from spectrakit.transfer.methods import Fitted, Method
 from spectrakit.transfer.ridge import PENALTIES
 from spectrakit.transfer.standard_samples import Standards
-from spectrakit.transfer.ways import pulled
+from spectrakit.transfer.ways import Together
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -55,14 +54,13 @@ class Penalised:
         twins: (N, p) the same samples on the source.
         labels: (N, k).
         settings: all with labels that count, or none.
-        target: (m, p) standards to be predicted.
     """
 
     def __init__(
         self, side: SourceSide, standards: FloatArray, twins: FloatArray, labels: FloatArray,
-        settings: tuple[Setting, ...], target: FloatArray,
+        settings: tuple[Setting, ...],
     ) -> None:  # fmt: skip
-        self._side, self._target = side, target
+        self._side = side
         apart, none = standards - twins, np.zeros((len(twins), labels.shape[1] + 1))
         self._rows, known = apart, none
         weight = np.array([[one.difference] for one in settings]).repeat(len(twins), axis=1)
@@ -78,40 +76,19 @@ class Penalised:
         self._solved = Bordered(side, self._rows, kernel, known, penalty, ridge)
         self.source_mse = self._solved.source_mse
 
-    def predict(self, rows: Rows) -> FloatArray:
-        """Return (settings, penalties, rows, k) predictions of standards on the target."""
-        centred = self._target[rows] - self._side.centre
+    def predict(self, spectra: FloatArray) -> FloatArray:
+        """Return (settings, penalties, m, k) predictions of target spectra in the space."""
+        centred = spectra - self._side.centre
         found = (centred @ self._side.rows.loadings) @ self._solved.along
         found += (centred @ self._rows.T) @ self._solved.of_rows
         return found + self._solved.offset[:, :, None]
 
-    def affine(self, configuration: int, penalty: int, column: int) -> tuple[FloatArray, float]:
+    def affine(self, setting: int, penalty: int, column: int) -> tuple[FloatArray, float]:
         """Return slope (p,) and offset of one property."""
-        at = (configuration, penalty)
+        at = (setting, penalty)
         slope = self._side.rows.loadings @ self._solved.along[at][:, column]
         slope = slope + self._rows.T @ self._solved.of_rows[at][:, column]
         return slope, float(self._solved.offset[at][column]) - float(self._side.centre @ slope)
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """Penalised regressions in the space that a map leads to."""
-
-    model: Penalised
-    mapping: SpectrumMap | None
-
-    def source_mse(self) -> FloatArray:
-        """Return (settings, penalties, k) errors on source samples."""
-        return self.model.source_mse()
-
-    def predict(self, rows: Rows) -> FloatArray:
-        """Return (settings, penalties, rows, k) predictions of standards."""
-        return self.model.predict(rows)
-
-    def affine(self, configuration: int, penalty: int, column: int) -> tuple[FloatArray, float]:
-        """Return slope and offset on preprocessed target spectra."""
-        found = self.model.affine(configuration, penalty, column)
-        return found if self.mapping is None else pulled(self.mapping, *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +99,12 @@ class Penalising:
     meeting: Meeting
     settings: tuple[Setting, ...]
 
-    def learn(self, rows: Rows, choice: int) -> Behind:
+    def learn(self, rows: Rows, choice: int) -> Together:
         """Return the regressions."""
         met = self.meeting.meet(rows, choice)
         seen, labels = met.seen(self.meeting.target), self.data.labels[rows]
-        model = Penalised(met.side, seen[rows], met.twins[rows], labels, self.settings, seen)
-        return Behind(model, met.mapping)
+        model = Penalised(met.side, seen[rows], met.twins[rows], labels, self.settings)
+        return Together(model, seen, met.mapping)
 
 
 def penalised_members(data: Standards, seed: int) -> Iterator[Member]:

@@ -19,17 +19,19 @@ class Fitted:
 
     Attributes:
         calibration: of target spectra.
-        predict_left_out: returns ``left_out``, which takes longer than the fit.
+        predict_left_out: returns ``left_out``, which takes longer than the fit; None where only
+            fitting again without each fold gives it, as the sweep does.
         chosen: (k,) what was chosen, as text.
     """
 
     calibration: AffineSum
-    predict_left_out: Callable[[], FloatArray]
+    predict_left_out: Callable[[], FloatArray] | None
     chosen: tuple[str, ...]
 
     @cached_property
     def left_out(self) -> FloatArray:
         """(N, k) predictions of standards by fits that did not see them (``data.folds``)."""
+        assert self.predict_left_out is not None  # of a method that says ``nested``
         return self.predict_left_out()
 
 

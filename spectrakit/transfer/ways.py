@@ -7,6 +7,7 @@ are learned from and the others predicted.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,25 +88,41 @@ class OfVirtual:
         return _of_ridge(self.models[configuration], penalty, column)
 
 
+class OfBoth(Protocol):
+    """A regression of both instruments in c settings at all penalties."""
+
+    def source_mse(self) -> FloatArray:
+        """Return (c, penalties, k) errors on source samples."""
+        ...
+
+    def predict(self, spectra: FloatArray) -> FloatArray:
+        """Return (c, penalties, m, k) predictions of (m, p) target spectra in its space."""
+        ...
+
+    def affine(self, setting: int, penalty: int, column: int) -> tuple[FloatArray, float]:
+        """Return slope and offset of one property on spectra of its space."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Together:
     """One regression of both instruments; ``seen`` (N, p) are the standards in its space."""
 
-    joint: Joint
+    model: OfBoth
     seen: FloatArray
     mapping: SpectrumMap | None
 
     def source_mse(self) -> FloatArray:
         """Return (settings, penalties, k) errors."""
-        return self.joint.source_mse()
+        return self.model.source_mse()
 
     def predict(self, rows: Rows) -> FloatArray:
         """Return (settings, penalties, rows, k) predictions."""
-        return self.joint.predict(self.seen[rows])
+        return self.model.predict(self.seen[rows])
 
     def affine(self, configuration: int, penalty: int, column: int) -> tuple[FloatArray, float]:
         """Return slope and offset."""
-        found = self.joint.affine(configuration, penalty, column)
+        found = self.model.affine(configuration, penalty, column)
         return found if self.mapping is None else pulled(self.mapping, *found)
 
 

@@ -135,8 +135,8 @@ def test_penalised_differences_are_least_squares_of_stacked_rows(rows, settings_
     labels, new = y[9:], smooth(rng, 3, 9)
     centre = source.mean(axis=0)
     scale = ((source - centre) ** 2).sum() / 9
-    fit = Penalised(SourceSide(source, y[:9]), standards, twins, labels, settings_, new)
-    found = fit.predict(np.arange(3))
+    fit = Penalised(SourceSide(source, y[:9]), standards, twins, labels, settings_)
+    found = fit.predict(new)
 
     def solve(which, penalty, keep):
         parts = [(source[keep] - centre, y[:9][keep], 1.0, 1.0)]
