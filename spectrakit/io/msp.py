@@ -199,7 +199,7 @@ class _Cutter:
 
     def __init__(self) -> None:
         self.spelling = b"\nNum Peaks:"
-        self._held = b""  # of a record that has not ended
+        self._held = ""  # of a record that has not ended
         self._line = self._held_line = 1
 
     def passes(self, paragraphs: list[bytes], spelling: bytes) -> bool:
@@ -225,21 +225,21 @@ class _Cutter:
                     return
         if not paragraph.strip():
             if self._held:
-                self._held += paragraph + b"\n\n"
+                self._held += decode(paragraph) + "\n\n"
             return
         if not self._held:
             self._held_line = start
-        text = decode(self._held + paragraph)
+        text = self._held + decode(paragraph)
         entries, rest, line = _line_by_line(text, self._held_line, opening=bool(self._held))
         yield from entries
-        self._held, self._held_line = rest.encode("utf-8"), line
+        self._held, self._held_line = rest, line
         if self._held:
-            self._held += b"\n\n"
+            self._held += "\n\n"
 
     def rest(self) -> Iterator[_Entry]:
         """Yield what the end of the file ends."""
         if self._held.strip():
-            text = decode(self._held) + "\nname:"
+            text = self._held + "\nname:"
             yield from _line_by_line(text, self._held_line, opening=False)[0]
 
 

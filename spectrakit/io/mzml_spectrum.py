@@ -1,7 +1,7 @@
 """One <spectrum> element of mzML as a Spectrum."""
 
 from collections.abc import Iterable, Mapping
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -163,10 +163,12 @@ class Draft:
 
     def _scan_param(self, param: Param) -> bool:
         if param.accession == t.START_TIME and self.n_scans == 1:
-            value = number(param.value)
             # Without a unit it is minutes: so mzML 0.99 and Xcalibur counted.
-            self.rt = value * 60 if param.unit in (t.MINUTE, "") else value
-            return not isnan(value)
+            value = number(param.value) * (60 if param.unit in (t.MINUTE, "") else 1)
+            if not 0 <= value < inf:
+                return False
+            self.rt = value
+            return True
         return self._flag(param.accession)
 
     def _precursor_param(self, param: Param) -> bool:

@@ -9,7 +9,7 @@ anything but one of a few plain destinations is closed: its value is part of the
 
 import re
 from collections.abc import Callable, Sequence
-from math import isnan
+from math import inf, isnan
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -89,6 +89,8 @@ class Template:
         draft, extra, arrays = self._draft, self._extra.copy(), dict[int, bytes]()
         for (kind, key, after), raw in zip(self._holes, values, strict=True):
             if kind == "array":
+                if b"&" in raw or b">" in raw:
+                    return None
                 arrays[key] = raw
                 continue
             text = decode(raw)
@@ -110,6 +112,8 @@ class Template:
                     return None
                 if kind == "rt":
                     draft.rt = value * key
+                    if not 0 <= draft.rt < inf:
+                        return None
                 else:
                     draft.numbers[key] = value
         peaks = self._peaks(arrays)

@@ -64,14 +64,15 @@ def aligned(
 
 
 def covariance_penalised(
-    source: FloatArray, known: FloatArray, pool: FloatArray, preprocessing: Preprocessing
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+    source: FloatArray, known: FloatArray, pool: FloatArray, preprocessing: Preprocessing,
+    isotropic: float = _ISOTROPIC,
+) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
     """Return penalties' (penalties, p, k) slopes, (penalties, k) offsets and errors.
 
     Directions along which the variances of the two instruments differ are penalised: the penalty
-    of a slope b is ``b' |C_source - C_pool| b`` (absolute value of the matrix) plus a tenth as
-    much ridge. Spectra are centred for each instrument by itself; slopes and offsets are for
-    preprocessed target spectra.
+    of a slope b is ``b' |C_source - C_pool| b`` (absolute value of the matrix) plus a ridge of
+    ``isotropic`` times its mean eigenvalue. Spectra are centred for each instrument by itself;
+    slopes and offsets are for preprocessed target spectra.
 
     Source: Nikzad-Langerodi 2018, Anal. Chem. 90, 6693 (di-PLS), as one regression instead of
     one deflation for each latent variable.
@@ -84,7 +85,7 @@ def covariance_penalised(
     own, seen = (left - goal) @ axes.T, (right - centre) @ axes.T
     values, vectors = np.linalg.eigh(own.T @ own / len(own) - seen.T @ seen / len(seen))
     differ = np.abs(values)
-    scale = differ / max(float(differ.mean()), np.finfo(float).tiny) + _ISOTROPIC
+    scale = differ / max(float(differ.mean()), np.finfo(float).tiny) + isotropic
     turn = vectors / np.sqrt(scale)  # in these coordinates the penalty is a ridge
     model = Ridge(own @ turn, known)
     slopes = (axes.T @ turn @ model.loadings) @ model.along

@@ -1,0 +1,61 @@
+"""What ``tests/benchmarks/fuzz_readers.py`` has found, through the command line.
+
+The files are authored here; each test says what must hold whatever the reader does.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectrakit.store import Store
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+from builders import cv, mzml, peaks, spectrum
+
+
+def test_a_record_in_two_encodings_and_no_end_is_read_in_a_moment(tmp_path, cli):
+    """Each paragraph was decoded again with all before it: twice the text, every time."""
+    first = "Name: Café\n\n".encode()
+    odd = b"Comments: na\xefve\n\n"  # not UTF-8: Latin-1
+    path = tmp_path / "a.msp"
+    path.write_bytes(first + odd * 60 + b"Num Peaks: 1\n100 1\n")
+    start = time.process_time()
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    assert time.process_time() - start < 10
+    with Store(tmp_path / "out.h5") as store:
+        (one,) = store
+    assert one.molecule.name == "Café"
+    assert "naïve" in str(one.extra)
+
+
+def test_a_stray_ampersand_in_an_array_is_bad_xml_for_every_way_of_reading(tmp_path, cli):
+    """Base64 passes over letters that are none, XML does not."""
+    text = mzml(*(spectrum(peaks(), f"scan={i}") for i in range(6)))
+    at = text.rindex("</binary>") - 6
+    path = tmp_path / "a.mzML"
+    path.write_text(text[:at] + "&" + text[at:])
+    result = cli("convert", path, "-o", tmp_path / "out.h5")
+    assert result.exit_code == 3
+    assert "XML breaks" in result.stderr
+    assert not (tmp_path / "out.h5").exists()
+
+
+@pytest.mark.parametrize("value", ["-1", "1e308", "-inf", "nan"])
+@pytest.mark.parametrize("after", [0, 4], ids=["first", "after spectra of one template"])
+def test_a_time_that_cannot_be_is_kept_as_text(tmp_path, cli, value, after):
+    def at(time, native_id):
+        start = cv("MS:1000016", "scan start time", time, "UO:0000031")
+        return spectrum(f"<scanList><scan>{start}</scan></scanList>" + peaks(), native_id)
+
+    good = [at(f"{i + 1}", f"scan={i}") for i in range(after)]
+    path = tmp_path / "a.mzML"
+    path.write_text(mzml(*good, at(value, "odd")))
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    with Store(tmp_path / "out.h5") as store:
+        found = list(store)
+    assert [one.rt_seconds for one in found[:-1]] == [60.0 * (i + 1) for i in range(after)]
+    assert np.isnan(found[-1].rt_seconds)
+    assert value in found[-1].extra["scan start time"]
