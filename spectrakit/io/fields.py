@@ -6,7 +6,7 @@ energy in 20,000 MassBank records), so every interpretation is cached by its tex
 
 import re
 from functools import lru_cache
-from math import isfinite, nan
+from math import inf, isfinite, nan
 
 _ALIASES = {
     "name": "name",
@@ -113,6 +113,11 @@ def number(text: str) -> float:
     return value if abs(value) != float("inf") else nan
 
 
+def possible_time(seconds: float) -> float:
+    """Return a time that a spectrum can have been taken at: 0 or more, finite; else NaN."""
+    return seconds if 0 <= seconds < inf else nan
+
+
 @lru_cache(maxsize=1024)
 def polarity_of(text: str) -> int:
     """Return +1, -1 or 0 for ``POSITIVE``, ``N``, ``+`` and so on."""
@@ -189,7 +194,7 @@ def seconds(text: str, default_unit: str) -> float:
     value = (first + float(match[2])) / 2 if match[2] else first
     unit = (match[3] or default_unit).lower()
     value = value * 60 if unit.startswith("m") else value
-    return value if isfinite(value) and value >= 0 else nan
+    return possible_time(value)
 
 
 @lru_cache(maxsize=256)

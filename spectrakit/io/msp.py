@@ -264,7 +264,7 @@ def _holds_two(header: bytes) -> bool:
 
     Files that were joined without a blank line between them have such paragraphs.
     """
-    if _ANOTHER.search(header) is None:
+    if _ANOTHER.search(header) is None and _NUM_PEAKS.match(header) is None:
         return False
     return bool(
         _NUM_PEAKS.search(header)

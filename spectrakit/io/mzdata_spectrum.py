@@ -1,12 +1,12 @@
 """One <spectrum> element of mzData as a Spectrum."""
 
-from math import isfinite, isnan, nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.io.fields import number, polarity_of
+from spectrakit.io.fields import number, polarity_of, possible_time
 from spectrakit.io.mzml_blocks import Param
 from spectrakit.io.packed_numbers import UNDECODABLE, numbers
 from spectrakit.io.record import BadSpectrum, add_extra, tidy_peaks
@@ -109,10 +109,8 @@ class Draft:
             self.polarity = polarity_of(text)
             return self.polarity != 0
         if accession in (_MINUTES, _SECONDS) and isnan(self.rt):
-            value = number(text)
-            value = value * 60 if accession == _MINUTES else value
-            self.rt = value if isfinite(value) else nan
-            return isfinite(value)
+            self.rt = possible_time(number(text) * (60 if accession == _MINUTES else 1))
+            return not isnan(self.rt)
         if self._n_precursors != 1 or self._prefix:
             return False
         if accession in _NUMBERS and accession not in self._numbers:

@@ -1,14 +1,14 @@
 """One <spectrum> element of mzML as a Spectrum."""
 
 from collections.abc import Iterable, Mapping
-from math import inf, isnan, nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.io import mzml_terms as t
-from spectrakit.io.fields import number
+from spectrakit.io.fields import number, possible_time
 from spectrakit.io.mzml_arrays import (
     EXTERNAL,
     INTENSITY_ARRAY,
@@ -164,11 +164,9 @@ class Draft:
     def _scan_param(self, param: Param) -> bool:
         if param.accession == t.START_TIME and self.n_scans == 1:
             # Without a unit it is minutes: so mzML 0.99 and Xcalibur counted.
-            value = number(param.value) * (60 if param.unit in (t.MINUTE, "") else 1)
-            if not 0 <= value < inf:
-                return False
-            self.rt = value
-            return True
+            factor = 60 if param.unit in (t.MINUTE, "") else 1
+            self.rt = possible_time(number(param.value) * factor)
+            return not isnan(self.rt)
         return self._flag(param.accession)
 
     def _precursor_param(self, param: Param) -> bool:

@@ -9,13 +9,13 @@ anything but one of a few plain destinations is closed: its value is part of the
 
 import re
 from collections.abc import Callable, Sequence
-from math import inf, isnan
+from math import isnan
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spectrakit.io.fields import number
+from spectrakit.io.fields import number, possible_time
 from spectrakit.io.mzml_arrays import INTENSITY_ARRAY, MZ_ARRAY, Packed, unpack
 from spectrakit.io.mzml_spectrum import Draft, intensities
 from spectrakit.io.record import BadSpectrum
@@ -111,8 +111,8 @@ class Template:
                 if isnan(value):
                     return None
                 if kind == "rt":
-                    draft.rt = value * key
-                    if not 0 <= draft.rt < inf:
+                    draft.rt = possible_time(value * key)
+                    if isnan(draft.rt):
                         return None
                 else:
                     draft.numbers[key] = value

@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 
 PRIOR: Mapping[str, float] = {
     "average": 1.0,
-    "difference-updating": 2.0,
+    "difference-updating": 1.0,
     "plain-ensemble": 0.3,
     "paired-average": 0.2,
     "target-only": 0.05,

@@ -13,6 +13,8 @@ import pytest
 from spectrakit.store import Store
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from _fuzz_seeds import seeds
 from builders import cv, mzml, peaks, spectrum
 
 
@@ -59,3 +61,23 @@ def test_a_time_that_cannot_be_is_kept_as_text(tmp_path, cli, value, after):
     assert [one.rt_seconds for one in found[:-1]] == [60.0 * (i + 1) for i in range(after)]
     assert np.isnan(found[-1].rt_seconds)
     assert value in found[-1].extra["scan start time"]
+
+
+def test_a_time_that_cannot_be_is_kept_as_text_in_mzdata(tmp_path, cli):
+    (name, content), *_ = seeds()["mzdata"][0].items()
+    at = content.index(b'name="TimeInMinutes" value="') + 28
+    path = tmp_path / name
+    path.write_bytes(content[:at] + b"-" + content[at:])
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    with Store(tmp_path / "out.h5") as store:
+        first = next(iter(store))
+    assert np.isnan(first.rt_seconds)
+    assert first.extra["TimeInMinutes"].startswith("-")
+
+
+def test_a_peak_count_without_a_record_is_a_record_of_its_own(tmp_path, cli):
+    path = tmp_path / "a.msp"
+    path.write_text("Num Peaks: 9\nNum Peaks: 1\n100 1\n")
+    result = cli("convert", path, "-o", tmp_path / "out.h5")
+    assert result.exit_code == 0
+    assert "read 2, kept 1, dropped 1 (1 the declared peaks are missing)" in result.stderr
