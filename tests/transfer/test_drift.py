@@ -18,7 +18,7 @@ from spectrakit.transfer.drift import chart, judge
 from spectrakit.transfer.history import Control, add_controls, read_controls
 from spectrakit.transfer.record import check
 from spectrakit.transfer.shift import channel_shift
-from spectrakit.verbs.transfer_drift import day_of
+from spectrakit.verbs.drift_standards import day_of
 
 
 def rows(text):
