@@ -155,7 +155,7 @@ class Draft:
             is_profile=self.is_profile,
             precursor_mz=precursor_mz if precursor_mz > 0 else nan,  # 0: there is none
             precursor_intensity=get(_INTENSITY, nan),
-            charge=0 if isnan(charge) else abs(int(charge)) * (self.polarity or 1),
+            charge=0 if isnan(charge) else abs(int(charge)) * self.polarity or int(charge),
             collision_energy=f"{self._energy} {unit or self._energy_unit}".strip(),
             collision_energy_value=number(self._energy) if self._energy else nan,
             collision_energy_unit=unit if self._energy else "",

@@ -23,6 +23,7 @@ from spectrakit.io.record import BadSpectrum, Columns, add_extra, tidy_peaks
 from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 
 _NO_MZ = "no m/z array"
+HOLLOW = "peaks declared, and not in the file"
 _DISAGREE = "m/z and intensity arrays differ in length"
 _OWN_ATTRIBUTES = frozenset({"id", "index", "defaultArrayLength", "msLevel", "scanNumber"})
 _MOLECULE_KEYS = frozenset(
@@ -45,6 +46,7 @@ class Draft:
         "extra",
         "flags",
         "instrument_ref",
+        "is_hollow",
         "length",
         "level",
         "n_precursors",
@@ -71,6 +73,7 @@ class Draft:
         self.extra: dict[str, Any] = {}
         self.arrays: list[Packed] = []
         self.n_scans = self.n_precursors = 0
+        self.is_hollow = False  # peaks are declared, and the arrays are empty
         self._walk(items, groups)
 
     def _walk(self, items: Iterable[Item], groups: ParamGroups) -> None:
@@ -163,10 +166,11 @@ class Draft:
 
     def _scan_param(self, param: Param) -> bool:
         if param.accession == t.START_TIME and self.n_scans == 1:
-            value = number(param.value)
-            # Without a unit it is minutes: so mzML 0.99 and Xcalibur counted.
-            self.rt = value * 60 if param.unit in (t.MINUTE, "") else value
-            return not isnan(value)
+            units, unit = (
+                (t.TIME_UNITS, param.unit) if param.unit else (t.TIME_NAMES, param.unit_name)
+            )
+            self.rt = number(param.value) * units.get(unit, nan)
+            return not isnan(self.rt)
         return self._flag(param.accession)
 
     def _precursor_param(self, param: Param) -> bool:
@@ -257,7 +261,7 @@ class Draft:
         selected = get(t.SELECTED_MZ, get(t.OLD_SELECTED_MZ, nan))
         mz = selected if selected > 0 else target
         charge = get(t.CHARGE, 0.0)
-        sign = int(self.flags.get("polarity", 0)) or 1
+        sign = int(self.flags.get("polarity", 0)) or (-1 if charge < 0 else 1)
         return (
             mz if mz > 0 else nan,
             get(t.PEAK_INTENSITY, nan),
@@ -291,10 +295,12 @@ class Draft:
 
     def _peaks(self, big_endian: bool) -> tuple[FloatArray, FloatArray, Columns]:
         mz = intensity = None
+        n_declared = 0
         columns: dict[str, Any] = {}
         for array in self.arrays:
             if array.role == MZ_ARRAY and mz is None:
                 mz = unpack(array, big_endian=big_endian).astype(np.float64, copy=False)
+                n_declared = array.length
             elif array.role == INTENSITY_ARRAY and intensity is None:
                 intensity = intensities(unpack(array, big_endian=big_endian))
             else:
@@ -305,6 +311,9 @@ class Draft:
             raise BadSpectrum(_NO_MZ)
         if intensity is None or len(mz) != len(intensity):
             raise BadSpectrum(_DISAGREE)
+        if n_declared and not len(mz):  # an export without its data; the terms are still there
+            self.is_hollow = True
+            self.extra[HOLLOW] = str(n_declared)
         for name, column in list(columns.items()):
             if len(column) != len(mz):  # not one value for each peak
                 del columns[name]

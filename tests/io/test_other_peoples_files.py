@@ -1,0 +1,193 @@
+"""Mass spectra as instruments, programs and people write them: the right number, or it is said.
+
+Every file here is authored in its test.
+"""
+
+import json
+from math import nan
+
+import pytest
+from builders import INTENSITY, MZ, array, cv, mzml, peaks, spectrum
+
+from spectrakit.store import Store
+
+
+NAN = pytest.approx(nan, nan_ok=True)
+
+
+@pytest.fixture
+def convert(cli, tmp_path):
+    """Convert a text; return the spectra of the store and the account of the input."""
+
+    def run(name, text):
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        done = cli("convert", path, "-o", tmp_path / "out.h5", "--summary", tmp_path / "sum.json")
+        assert done.exit_code == 0, done.stderr
+        (account,) = json.loads((tmp_path / "sum.json").read_text())["inputs"]
+        assert account["read"] == account["kept"] + sum(account["dropped"].values())
+        with Store(tmp_path / "out.h5") as store:
+            return list(store), account, done.stderr
+
+    return run
+
+
+def mgf(*lines):
+    return "BEGIN IONS\n" + "\n".join(lines) + "\n100.5 10\n200.25 20\nEND IONS\n"
+
+
+@pytest.mark.parametrize(
+    ("pepmass", "mz", "intensity"),
+    [
+        ("445,12", 445.12, NAN),
+        ("445,12 1000,5", 445.12, 1000.5),
+        ("445,12\t1000", 445.12, 1000),
+        ("445.12,1000", 445.12, 1000),
+        ("445.12, 1000", 445.12, 1000),
+        ("445.12 1000 2+", 445.12, 1000),
+    ],
+)
+def test_a_decimal_comma_in_pepmass(convert, pepmass, mz, intensity):
+    """``PEPMASS=445,12`` was m/z 445 of intensity 12."""
+    (s,), _, _ = convert("a.mgf", mgf("TITLE=a", f"PEPMASS={pepmass}"))
+    assert (s.precursor_mz, s.precursor_intensity) == (mz, intensity)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("12,5", 12.5),
+        ("12,5-13,5", 13.0),
+        ("12.5 (sec)", 12.5),
+        ("2 min.", 120.0),
+        ("0.5 h", 1800.0),
+        ("350 ms", 0.35),
+        ("1:23", NAN),
+        ("0h 3m 25s", NAN),
+        ("3 parsecs", NAN),
+    ],
+)
+def test_a_time_is_read_whole_or_not_at_all(convert, text, seconds):
+    """Of ``12,5``, ``1:23`` and ``350 ms`` the beginning was taken: 12, 1 and 350 minutes."""
+    (s,), _, _ = convert("a.mgf", mgf("TITLE=a", f"RTINSECONDS={text}"))
+    assert s.rt_seconds == pytest.approx(seconds, nan_ok=True)
+    if seconds == NAN:
+        assert s.extra["RTINSECONDS"] == text
+
+
+@pytest.mark.parametrize(
+    ("lines", "mz", "intensity"),
+    [
+        ("59,0133\t100\n71,013 50,5", [59.0133, 71.013], [100, 50.5]),
+        ("59,0133 1,5e3\n71,0 50", [59.0133, 71], [1500, 50]),
+    ],
+)
+def test_peaks_with_decimal_commas(convert, lines, mz, intensity):
+    """MS-DIAL on a German Windows writes them; the precursor's comma was understood already."""
+    for name, text in (
+        ("a.msp", f"NAME: A\nPRECURSORMZ: 180,0655\nNum Peaks: 2\n{lines}\n"),
+        ("a.mgf", f"BEGIN IONS\nPEPMASS=180,0655\n{lines}\nEND IONS\n"),
+    ):
+        (s,), account, _ = convert(name, text)
+        assert (s.mz.tolist(), s.intensity.tolist()) == (mz, intensity)
+        assert s.precursor_mz == 180.0655
+        assert not account["dropped"]
+
+
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [(1, "59.01 1,000"), (1, "1,234.5 10"), (1, "100 1,000"), (1, "41,10"), (2, "41,10 43,20")],
+)
+def test_commas_that_may_mean_something_else_are_dropped(convert, count, line):
+    text = f"NAME: A\nNum Peaks: {count}\n{line}\n\nName: B\nNum Peaks: 0\n"
+    _, account, _ = convert("a.msp", text)
+    assert account["dropped"] == {"malformed peak line": 1}
+
+
+def test_what_no_pair_of_a_comment_holds_is_not_lost(convert):
+    """Pairs were taken out of a comment, and what stood between them was gone."""
+    comment = '"SMILES=CCO" "author=J. "Doc" Smith" "checked" by hand'
+    (s,), _, _ = convert("a.msp", f"Name: A\nComments: {comment}\nNum Peaks: 1\n50 1\n")
+    assert s.molecule.smiles == "CCO"
+    assert s.extra["Comments"] == comment
+    (s,), _, _ = convert("a.msp", 'Name: A\nComments: "a=b" "c=d"\nNum Peaks: 1\n50 1\n')
+    assert s.extra == {"a": "b", "c": "d"}
+
+
+@pytest.mark.parametrize("n_good", [1, 40])
+def test_a_library_that_is_cut_off_within_its_last_peaks(convert, n_good):
+    """The last record was kept with two of its thirty peaks, and nothing said so."""
+    good = "Name: A\nPrecursorMZ: 100\nNum Peaks: 2\n50 1\n60 2\n\n"
+    last = "Name: B\nPrecursorMZ: 100\nNum Peaks: 30\n50 1\n60 2"
+    spectra, account, said = convert("a.msp", good * n_good + last)
+    assert len(spectra) == n_good
+    assert account["dropped"] == {"cut off within its peaks": 1}
+    assert "cut off within its peaks" in said
+
+
+def test_a_wrong_num_peaks_is_kept_and_counted(convert):
+    """As for MassBank records: a wrong count costs no spectrum, and the summary has it."""
+    text = "Name: A\nNum Peaks: 3\n50 1\n60 2\n\nName: B\nNum Peaks: 1\n50 1\n60 2\n"
+    spectra, account, said = convert("a.msp", text)
+    assert [len(s) for s in spectra] == [2, 2]
+    assert account["treated"] == {"Num Peaks is not the number of peaks": 2}
+    assert "Num Peaks is not the number of peaks in 2 of its records" in said
+
+
+def scan_time(value, accession, name):
+    unit = f'unitAccession="{accession}" ' if accession else ""
+    unit += f'unitName="{name}"' if name else ""
+    term = f'accession="MS:1000016" name="scan start time" value="{value}" {unit}'
+    return f'<scanList count="1"><scan><cvParam cvRef="MS" {term}/></scan></scanList>'
+
+
+@pytest.mark.parametrize(
+    ("accession", "name", "seconds"),
+    [
+        ("UO:0000031", "minute", 120),
+        ("UO:0000010", "second", 2),
+        ("UO:0000028", "millisecond", 0.002),
+        ("UO:0000032", "hour", 7200),
+        ("MS:1000038", "minute", 120),  # mzML 0.99 and 1.0
+        ("MS:1000039", "second", 2),
+        ("", "second", 2),
+        ("", "minute", 120),
+        ("", "", 120),
+        ("UO:0000033", "day", NAN),
+    ],
+)
+def test_units_of_time_in_mzml(convert, accession, name, seconds):
+    """Whatever was no minute of the unit ontology counted as seconds."""
+    blocks = [spectrum(scan_time(2, accession, name) + peaks(), f"scan={i}") for i in range(40)]
+    spectra, _, _ = convert("a.mzML", mzml(*blocks))
+    assert [s.rt_seconds for s in spectra] == [seconds] * 40
+    if seconds == NAN:
+        assert spectra[0].extra["scan start time"] == "2 day"
+
+
+def test_arrays_that_are_empty_although_peaks_are_declared(convert):
+    """They are kept as spectra without peaks, but nobody heard of it."""
+    empty = array((), MZ) + array((), INTENSITY)
+    blocks = [spectrum(empty, f"scan={i}", length=0) for i in range(3)]
+    blocks += [spectrum(empty, f"scan={i}", length=5) for i in range(3, 6)]
+    spectra, account, said = convert("a.mzML", mzml(*blocks))
+    assert len(spectra) == 6
+    assert [s.extra for s in spectra[2:4]] == [{}, {"peaks declared, and not in the file": "5"}]
+    assert account["treated"] == {"peaks declared, and not in the file": 3}
+    assert "3 spectra declare peaks that are not in the file" in said
+
+
+def precursor(window, ion):
+    return (
+        f'<precursorList count="1"><precursor><isolationWindow>{window}</isolationWindow>'
+        f'<selectedIonList count="1"><selectedIon>{ion}</selectedIon></selectedIonList>'
+        "<activation/></precursor></precursorList>"
+    )
+
+
+def test_a_negative_charge_state_stays_negative(convert):
+    """Some programs write the sign into the charge and no polarity beside it."""
+    ion = cv("MS:1000744", "selected ion m/z", "500.25") + cv("MS:1000041", "charge state", "-2")
+    (s,), account, _ = convert("a.mzML", mzml(spectrum(precursor("", ion) + peaks())))
+    assert account["treated"] == {}
+    assert (s.precursor_mz, s.charge) == (500.25, -2)
