@@ -11,7 +11,6 @@ from builders import INTENSITY, MZ, array, cv, mzml, peaks, spectrum
 
 from spectrakit.store import Store
 
-
 NAN = pytest.approx(nan, nan_ok=True)
 
 
