@@ -1,6 +1,6 @@
 """One <spectrum> element of mzML as a Spectrum."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.io import mzml_terms as t
+from spectrakit.io.field_texts import number_text
 from spectrakit.io.fields import number
 from spectrakit.io.mzml_arrays import (
     EXTERNAL,
@@ -25,6 +26,8 @@ from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 _NO_MZ = "no m/z array"
 HOLLOW = "peaks declared, and not in the file"
 _DISAGREE = "m/z and intensity arrays differ in length"
+_TARGET = "isolation window target m/z"
+_SAME_MZ = 1e-6  # of a middle that was computed
 _OWN_ATTRIBUTES = frozenset({"id", "index", "defaultArrayLength", "msLevel", "scanNumber"})
 _MOLECULE_KEYS = frozenset(
     {"molecule", "inchikey", "smiles", "inchi", "formula", "exact mass", "peptide"}
@@ -220,7 +223,8 @@ class Draft:
             BadSpectrum: an array is missing, cannot be decoded, or disagrees with the others.
         """
         mz, intensity, columns = self._peaks(big_endian)
-        precursor_mz, precursor_intensity, charge, lower, upper = self.precursor()
+        precursor_mz, precursor_intensity, charge, lower, upper = precursor = self.precursor()
+        self.keep_target(precursor, self.extra)
         own = self.own
         energy, value, unit = self._energy()
         activation = self.activation
@@ -269,6 +273,14 @@ class Draft:
             get(t.LOWER_LIMIT, target - get(t.LOWER_OFFSET, nan)),
             get(t.UPPER_LIMIT, target + get(t.UPPER_OFFSET, nan)),
         )
+
+    def keep_target(self, precursor: Sequence[float], extra: dict[str, Any]) -> None:
+        """Keep the target of the isolation where neither the ion nor the window's middle is it."""
+        target = self.numbers.get(t.TARGET_MZ, nan)
+        if target > 0 and target != precursor[0]:
+            middle = (precursor[3] + precursor[4]) / 2
+            if not abs(target - middle) <= _SAME_MZ:
+                extra.setdefault(_TARGET, number_text(target))
 
     def _energy(self) -> tuple[str, float, str]:
         """Return the collision energy as text, value and unit."""

@@ -116,6 +116,7 @@ class Template:
         precursor = draft.precursor()
         if peaks is None or abs(precursor[2]) > _LARGEST_CHARGE:
             return None
+        draft.keep_target(precursor, extra)
         varying = (draft.native_id, draft.title, draft.rt, *precursor, extra)
         return Row(block, varying, self._constants, *peaks)
 

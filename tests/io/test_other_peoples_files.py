@@ -190,3 +190,38 @@ def test_a_negative_charge_state_stays_negative(convert):
     (s,), account, _ = convert("a.mzML", mzml(spectrum(precursor("", ion) + peaks())))
     assert account["treated"] == {}
     assert (s.precursor_mz, s.charge) == (500.25, -2)
+
+
+def test_a_target_that_is_not_the_ion_and_has_no_edges_is_kept(convert):
+    """Thermo runs select the monoisotopic ion and isolate around another m/z."""
+    target = cv("MS:1000827", "isolation window target m/z", "500.5")
+    edges = cv("MS:1000828", "isolation window lower offset", "0.5")
+    edges += cv("MS:1000829", "isolation window upper offset", "1.5")
+    ion = cv("MS:1000744", "selected ion m/z", "500.2524")
+    blocks = [spectrum(precursor(target, ion) + peaks(), f"scan={i}") for i in range(20)]
+    blocks += [spectrum(precursor(target + edges, ion) + peaks(), f"scan={i}") for i in (20, 21)]
+    blocks += [spectrum(precursor(target, target.replace("827", "744")) + peaks(), "scan=22")]
+    spectra, _, _ = convert("a.mzML", mzml(*blocks))
+    assert {s.precursor_mz for s in spectra[:-1]} == {500.2524}
+    kept = {"isolation window target m/z": "500.5"}
+    assert [s.extra for s in spectra] == [kept] * 22 + [{}]
+    assert (spectra[20].isolation_lower, spectra[20].isolation_upper) == (500.0, 502.0)
+
+
+def test_times_in_json_of_matchms_are_seconds(convert):
+    """matchms has RTINSECONDS under ``retention_time``; it was taken for minutes."""
+    one = {"precursor_mz": 100.5, "retention_time": 123.4, "peaks_json": [[50, 1]]}
+    spectra, _, _ = convert("a.json", json.dumps([one, {**one, "retention_time": "2 min"}]))
+    assert [s.rt_seconds for s in spectra] == [123.4, 120.0]
+
+
+def test_a_wrong_number_of_peaks_in_mzspeclib_is_counted(convert):
+    head = "<mzSpecLib>\nMS:1003186|library format version=1.0\n"
+    one = "<Spectrum={}>\nMS:1003061|library spectrum name=A\nMS:1003059|number of peaks={}\n"
+    text = head + "".join(
+        one.format(i, n) + "<Peaks>\n50\t1\n60\t2\n\n" for i, n in ((1, 2), (2, 3))
+    )
+    spectra, account, said = convert("a.mzlib.txt", text)
+    assert len(spectra) == 2
+    assert account["treated"] == {"number of peaks is not what is declared": 1}
+    assert "1 spectra" in said
