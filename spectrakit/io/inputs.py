@@ -43,7 +43,7 @@ def expand_inputs(args: Sequence[str]) -> list[Path]:
     """
     seen: dict[Path, Path] = {}
     for arg in args:
-        for path in _expand(arg, ()):
+        for path in _expand(arg, ()) if arg != "-" or STDIN not in seen else ():
             seen.setdefault(path if path == STDIN else path.absolute(), path)
     if not seen:
         raise UsageError("no input is given.", hint="Name files, folders, globs or '-'.")

@@ -38,6 +38,10 @@ class Spooled:
     count: int = 0  # values
 
 
+class SpoolError(OSError):
+    """The disk does not take the columns that wait to be laid out."""
+
+
 class Spool:
     """Appendable columns by key; ``close`` frees them."""
 
@@ -47,7 +51,11 @@ class Spool:
         self._columns: defaultdict[str, Spooled] = defaultdict(Spooled)
 
     def append(self, key: str, values: NDArray[Any] | bytes) -> None:
-        """Add values, (n,) or (n, c), to the end of a column; bytes count as ``uint8``."""
+        """Add values, (n,) or (n, c), to the end of a column; bytes count as ``uint8``.
+
+        Raises:
+            SpoolError: the disk is full.
+        """
         column = self._columns[key]
         if isinstance(values, bytes):
             data, dtype, count = memoryview(values), "|u1", len(values)
@@ -56,7 +64,10 @@ class Spool:
             data, dtype, count = flat.view(np.uint8).data, flat.dtype.str, flat.size
         if not count:
             return
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise SpoolError(error.errno, error.strerror) from error
         column.extents.append(Extent(self._end, dtype, count))
         column.count += count
         self._end += len(data)

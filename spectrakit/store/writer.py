@@ -29,7 +29,7 @@ from spectrakit.store.layout import (
     VERSION,
     link_name,
 )
-from spectrakit.store.spool import Spool
+from spectrakit.store.spool import Spool, SpoolError
 from spectrakit.store.tables import (
     FreeValue,
     MoleculeTable,
@@ -112,6 +112,8 @@ class StoreWriter:
             self._file.close()
             if error is None:
                 publish(self._part, self.path)
+            if isinstance(error, SpoolError):
+                raise error
         except OSError as failure:
             raise unwritable(self.path, failure) from failure
         finally:

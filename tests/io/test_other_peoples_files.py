@@ -225,3 +225,41 @@ def test_a_wrong_number_of_peaks_in_mzspeclib_is_counted(convert):
     assert len(spectra) == 2
     assert account["treated"] == {"number of peaks is not what is declared": 1}
     assert "1 spectra" in said
+
+
+@pytest.mark.parametrize("n_files", [1, 2])
+def test_a_disk_that_fills_up_under_a_store_is_one_line(cli, tmp_path, monkeypatch, n_files):
+    """It was "the system: File too large", and the summary had spectra as kept."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr("spectrakit.store.spool.IN_MEMORY_BYTES", 1)
+    peaks = "".join(f"{50 + i} {i}.5\n" for i in range(60))
+    for i in range(n_files):
+        text = f"BEGIN IONS\nTITLE=a\n{peaks}END IONS\n\n" * 1100
+        (tmp_path / f"{i}.mgf").write_text(text)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        out = (tmp_path / "out.h5") if n_files == 1 else f"{tmp_path}/out/"
+        done = cli("convert", tmp_path / "*.mgf", "-o", out, "--summary", tmp_path / "sum.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.exit_code == 3
+    assert done.stderr.count("cannot be written: File too large") == n_files
+    assert json.loads((tmp_path / "sum.json").read_text())["totals"]["kept"] == 0
+    assert not list(tmp_path.rglob("*.h5*"))
+
+
+def test_stdin_named_twice_is_read_once(cli, tmp_path, monkeypatch):
+    """The second dash took an empty stdin in place of the first."""
+    import io
+
+    class Stdin:
+        buffer = io.BytesIO(mgf("TITLE=a").encode())
+
+        def isatty(self):
+            return False
+
+    monkeypatch.setattr("sys.stdin", Stdin())
+    done = cli("convert", "-", "-", "-o", tmp_path / "out.h5")
+    assert done.exit_code == 0, done.stderr
+    assert "-: read 1, kept 1" in done.stderr
