@@ -227,26 +227,33 @@ def test_a_wrong_number_of_peaks_in_mzspeclib_is_counted(convert):
     assert "1 spectra" in said
 
 
+@pytest.mark.parametrize("most", [1, 1 << 23])
 @pytest.mark.parametrize("n_files", [1, 2])
-def test_a_disk_that_fills_up_under_a_store_is_one_line(cli, tmp_path, monkeypatch, n_files):
-    """It was "the system: File too large", and the summary had spectra as kept."""
+def test_a_disk_that_fills_up_under_a_store_is_one_line(cli, tmp_path, monkeypatch, n_files, most):
+    """It was "the system: File too large", and the summary had spectra as kept.
+
+    Or three lines of HDF5 with the time and a file descriptor; ``library add`` called it a bug.
+    """
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr("spectrakit.store.spool.IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr("spectrakit.store.spool.IN_MEMORY_BYTES", most)
     peaks = "".join(f"{50 + i} {i}.5\n" for i in range(60))
     for i in range(n_files):
         text = f"BEGIN IONS\nTITLE=a\n{peaks}END IONS\n\n" * 1100
-        (tmp_path / f"{i}.mgf").write_text(text)
+        (tmp_path / f"{i}.mgf").write_text(text.replace("=a", f"={i}"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
         out = (tmp_path / "out.h5") if n_files == 1 else f"{tmp_path}/out/"
         done = cli("convert", tmp_path / "*.mgf", "-o", out, "--summary", tmp_path / "sum.json")
+        library = cli("library", "add", "full", tmp_path / "0.mgf")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert done.exit_code == 3
     assert done.stderr.count("cannot be written: File too large") == n_files
     assert json.loads((tmp_path / "sum.json").read_text())["totals"]["kept"] == 0
     assert not list(tmp_path.rglob("*.h5*"))
+    assert library.exit_code == 3
+    assert "cannot be written: File too large" in library.stderr
 
 
 def test_stdin_named_twice_is_read_once(cli, tmp_path, monkeypatch):
