@@ -1,6 +1,6 @@
 """Many mass spectra at once, as columns: what a store is written from at full speed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -28,6 +28,16 @@ class SpectrumTable:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def spectra(self) -> Iterator[Spectrum]:
+        """Yield each row as a spectrum; its peaks are views of the table's."""
+        rows = zip(*self.fields.values(), strict=True) if self.fields else [()] * len(self)
+        start = 0
+        for row, stop in zip(rows, np.cumsum(self.lengths).tolist(), strict=True):
+            axis = Axis(self.mz[start:stop], "m/z")
+            said = dict(zip(self.fields, row, strict=True))
+            yield Spectrum(Modality.MSMS, axis, self.intensity[start:stop], **said)
+            start = stop
 
     def with_sample(self, sample: str) -> Self:
         """Return the table with one sample for all spectra."""

@@ -86,7 +86,13 @@ _ELECTRONS = ("ei", "electron ionization", "electron ionisation", "electron impa
 _EI_INSTRUMENT = re.compile(r"(?:^|[-_ ,/])EI(?:[-_ ,/]|$)")
 _CHARGE = re.compile(r"([+-]?)\s*(\d+)\s*([+-]?)")
 _ADDUCT_SIGN = re.compile(r"\][ ]*\d*([+-])[+-]*\d*$")
-_TIME = re.compile(rf"(-?(?:{_NUMBER}))\s*(?:-\s*((?:{_NUMBER})))?\s*([A-Za-z]*)")
+_TIME = re.compile(rf"(-?(?:{_NUMBER}))\s*(?:-\s*({_NUMBER}))?\s*\(?([A-Za-z]*)\.?\)?")
+_TIME_UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1e-3),
+}
 
 
 @lru_cache(maxsize=4096)
@@ -184,17 +190,19 @@ def is_electron_source(ionisation: str) -> bool:
 def seconds(text: str, default_unit: str) -> float:
     """Return a retention time in seconds; of a range, the middle. Negative means not known.
 
-    ``default_unit`` (``s`` or ``min``) holds where the text names none: MGF counts seconds,
-    MS-DIAL's MSP minutes.
+    A text of which only the beginning would be understood (``1:23``, ``3h 25m``) is NaN.
+
+    Args:
+        text: with or without a unit; a decimal comma is understood.
+        default_unit: ``s`` or ``min``, where the text names none: MGF counts seconds,
+            MS-DIAL's MSP minutes.
     """
-    match = _TIME.match(text.strip())
-    if match is None:
+    match = _TIME.fullmatch(text.strip().replace(",", "."))
+    factor = _TIME_UNITS.get((match[3] or default_unit).lower()) if match else None
+    if match is None or factor is None:
         return nan
     first = float(match[1])
-    value = (first + float(match[2])) / 2 if match[2] else first
-    unit = (match[3] or default_unit).lower()
-    value = value * 60 if unit.startswith("m") else value
-    return possible_time(value)
+    return possible_time(((first + float(match[2])) / 2 if match[2] else first) * factor)
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,7 @@ from spectrakit.io.vendor import VENDOR_SUFFIXES, vendor_folder
 
 _SPECTRA = (".mzml", ".mgf", ".msp", ".h5", ".mzxml", ".mzdata", ".imzml", ".ms2", ".mzmlb")
 _PACKED = (".gz", ".bz2")
+_NOT_UNDONE = (".zip", ".xz", ".7z", ".zst", ".lz4")  # reading run.mzML.zst says what to do
 _MAYBE = ("", ".txt", ".xml", ".hdf5", *LIBRARY_SUFFIXES)  # looked into
 _PART = ".part-"  # a file that is still being written
 
@@ -42,7 +43,7 @@ def expand_inputs(args: Sequence[str]) -> list[Path]:
     """
     seen: dict[Path, Path] = {}
     for arg in args:
-        for path in _expand(arg, ()):
+        for path in _expand(arg, ()) if arg != "-" or STDIN not in seen else ():
             seen.setdefault(path if path == STDIN else path.absolute(), path)
     if not seen:
         raise UsageError("no input is given.", hint="Name files, folders, globs or '-'.")
@@ -122,7 +123,7 @@ def _is_spectra(path: Path) -> bool:
     name = path.name.lower()
     if name.startswith(".") or _PART in name or is_device(path):
         return False
-    for packing in _PACKED:
+    for packing in (*_PACKED, *_NOT_UNDONE):
         name = name.removesuffix(packing)
     suffix = Path(name).suffix
     if suffix in _SPECTRA or suffix in VENDOR_SUFFIXES:

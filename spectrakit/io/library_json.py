@@ -93,10 +93,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _built(fields: list[Field], peaks: Peaks, rest: Mapping[str, Any], index: int) -> Spectrum:
+def _built(
+    fields: list[Field], peaks: Peaks, rest: Mapping[str, Any], index: int, time_unit: str
+) -> Spectrum:
     """Build the spectrum; ``rest`` is what holds no fields and is kept as it is."""
     order = ("accession", "spectrum_id", "title", "scans", "feature_id")
-    spectrum = record_spectrum(fields, peaks, id_order=order, time_unit="min", index=index)
+    spectrum = record_spectrum(fields, peaks, id_order=order, time_unit=time_unit, index=index)
     if rest:
         extra = dict(spectrum.extra)
         for key, value in rest.items():
@@ -134,7 +136,7 @@ def _mona(item: dict[str, Any], index: int) -> Spectrum:
             rest[key] = value
     if lost:
         rest["annotations"] = lost
-    return _built(fields, (mz, intensity, columns), rest, index)
+    return _built(fields, (mz, intensity, columns), rest, index, "min")
 
 
 def _as_lines(body: str) -> bytes:
@@ -215,7 +217,7 @@ def _gnps(item: dict[str, Any], index: int) -> Spectrum:
             late.append((_GNPS_ALSO[key], key, str(value)))
         else:
             fields.append(field_of(key, str(value)))
-    return _built([*fields, *late], peaks, rest, index)
+    return _built([*fields, *late], peaks, rest, index, "s")  # as matchms and GNPS count
 
 
 def _pairs(value: Any) -> Peaks:

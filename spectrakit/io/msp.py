@@ -6,6 +6,7 @@ peaks differ. Nothing is keyed by name: MassBank has 9 % of its spectra under a 
 seen before.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ _ANOTHER = re.compile(rb"\n[0-9nN \t]")  # what a name or peaks below a first li
 _LINE_OF_DIGITS = re.compile(rb"\n[0-9]")
 _NO_LIST = "no peak list"
 _MISSING = "the declared peaks are missing"
+_CUT_OFF = "cut off within its peaks"
+_OTHER_COUNT = "Num Peaks is not the number of peaks"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -59,6 +64,7 @@ class _Entry:
     body: bytes
     line: int  # of its first line, from 1
     body_line: int
+    is_open: bool = False  # the file ends in the middle of its last line
 
 
 def read_msp(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -66,7 +72,8 @@ def read_msp(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Sp
 
     The native id is ACCESSION, DB# or Spectrum_ID, else NAME, else the 0-based index. Peaks are
     sorted by m/z (stable); notes of peaks become the column ``annotation``. A count of peaks
-    that differs from ``Num Peaks`` is kept in ``extra``.
+    that differs from ``Num Peaks`` is kept in ``extra`` and counted in ``account.treated``; where
+    the file ends within it, the record is dropped.
 
     Args:
         path: named in messages.
@@ -97,12 +104,17 @@ def _parts(
             continue
         index += 1
         try:
-            yield _spectrum(entry, index - 1)
+            spectrum = _spectrum(entry, index - 1)
+            if entry.declared not in (None, len(spectrum)):
+                account.treated[_OTHER_COUNT] += 1
+            yield spectrum
         except BadPeakLine as error:
             line = entry.body_line + error.line
             drops.drop(str(error), f"entry {index}, line {line} ({error.text.strip()[:40]!r})")
         except BadSpectrum as error:
             drops.drop(str(error), f"entry {index}, line {entry.line}")
+    if n := account.treated[_OTHER_COUNT]:
+        log.warning("%s: Num Peaks is not the number of peaks in %d of its records.", path, n)
 
 
 def _spectrum(entry: _Entry, index: int) -> Spectrum:
@@ -111,6 +123,8 @@ def _spectrum(entry: _Entry, index: int) -> Spectrum:
     if entry.declared and not entry.body:
         raise BadSpectrum(_MISSING)
     mz, intensity, notes = parse_peaks(entry.body, entry.declared) if entry.body else EMPTY_LIST
+    if entry.is_open and entry.declared is not None and len(mz) < entry.declared:
+        raise BadSpectrum(_CUT_OFF)
     columns = {"annotation": note_column(notes)} if notes else NO_COLUMNS
     return _described(entry.header, index, (mz, intensity, columns), entry.declared)
 
@@ -152,6 +166,8 @@ def _with_comment(fields: list[Field]) -> list[Field]:
         if field[0] != "comment":
             kept.append(field)
         elif value.startswith('"') and (pairs := _QUOTED_PAIR.findall(value)):
+            if _QUOTED_PAIR.sub("", value).strip(" \t,;"):  # something is in no pair
+                kept.append(("", field[1], value))
             found.extend(field_of(key, text) for key, text in pairs)
             for key, text in pairs:
                 if key in ("computed SMILES", "computed InChI"):
@@ -176,7 +192,9 @@ def _entries(
 ) -> Iterator[_Entry | SpectrumTable]:
     """Yield the records, and runs of them as tables where ``tables`` can read them."""
     cutter = _Cutter()
-    for batch in split_batches(path, stream, b"\n\n"):
+    batches = split_batches(path, stream, b"\n\n")
+    batch = next(batches)
+    for following in batches:
         done = 0
         if tables is not None and batch and cutter.spelling not in batch[0]:
             yield from cutter.entries(batch[0])  # it may spell Num Peaks in another way
@@ -191,7 +209,12 @@ def _entries(
                 done = run.stop
         for paragraph in batch[done:]:
             yield from cutter.entries(paragraph)
-    yield from cutter.rest()
+        batch = following
+    last = [entry for paragraph in batch for entry in cutter.entries(paragraph)]
+    last += cutter.rest()
+    if last:
+        last[-1].is_open = not batch[-1].endswith(b"\n") and batch[-1] != b""
+    yield from last
 
 
 class _Cutter:

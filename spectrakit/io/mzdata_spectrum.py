@@ -142,6 +142,9 @@ class Draft:
         precursor_mz = get(_MZ, nan)
         charge = get(_CHARGE, nan)
         unit = _UNITS.get(self._energy_unit.lower(), "")
+        energy = f"{self._energy} {unit or self._energy_unit}".rstrip() if self._energy else ""
+        if self._energy_unit and not self._energy:  # OpenMS writes it where it knows no energy
+            self.extra["EnergyUnit"] = self._energy_unit
         activation = "EI" if electron_ionisation and self.level == 1 else self._method
         return Spectrum(
             modality=Modality.MSMS,
@@ -153,8 +156,8 @@ class Draft:
             is_profile=self.is_profile,
             precursor_mz=precursor_mz if precursor_mz > 0 else nan,  # 0: there is none
             precursor_intensity=get(_INTENSITY, nan),
-            charge=0 if isnan(charge) else abs(int(charge)) * (self.polarity or 1),
-            collision_energy=f"{self._energy} {unit or self._energy_unit}".strip(),
+            charge=0 if isnan(charge) else abs(int(charge)) * self.polarity or int(charge),
+            collision_energy=energy,
             collision_energy_value=number(self._energy) if self._energy else nan,
             collision_energy_unit=unit if self._energy else "",
             activation=activation,

@@ -16,7 +16,7 @@ from spectrakit.io import mzml_terms as t
 from spectrakit.io.blocks import Drops
 from spectrakit.io.mzml_arrays import Outside
 from spectrakit.io.mzml_blocks import PARAMS, Item, Param, Tokeniser, split_blocks
-from spectrakit.io.mzml_spectrum import Draft, ParamGroups
+from spectrakit.io.mzml_spectrum import HOLLOW, Draft, ParamGroups
 from spectrakit.io.mzml_templates import Row, Templates, table_of
 from spectrakit.io.record import BadSpectrum
 from spectrakit.io.xml_stream import XmlStream, forget, local_name
@@ -115,6 +115,8 @@ class _Reader:
                 yield from self._waiting()
         yield from self._waiting()
         document.xml.close()
+        if n := self._drops.account.treated[HOLLOW]:
+            log.warning("%s: %d spectra declare peaks that are not in the file.", self._path, n)
         if document.n_chromatograms:
             self._drops.account.not_read["chromatograms"] = document.n_chromatograms
         if document.n_chromatograms and self._index < 0:
@@ -174,7 +176,10 @@ class _Reader:
             if self._outside is not None:
                 for array in draft.arrays:
                     self._outside.fill(array, draft.native_id)
-            yield draft.spectrum(index, name, electron, big_endian=self._document.big_endian)
+            spectrum = draft.spectrum(index, name, electron, big_endian=self._document.big_endian)
+            if draft.is_hollow:
+                self._drops.account.treated[HOLLOW] += 1
+            yield spectrum
         except BadSpectrum as error:
             self._drops.drop(str(error), f"spectrum '{draft.native_id}'")
 

@@ -1,6 +1,6 @@
 """One <spectrum> element of mzML as a Spectrum."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.io import mzml_terms as t
+from spectrakit.io.field_texts import number_text
 from spectrakit.io.fields import number, possible_time
 from spectrakit.io.mzml_arrays import (
     EXTERNAL,
@@ -23,7 +24,10 @@ from spectrakit.io.record import BadSpectrum, Columns, add_extra, tidy_peaks
 from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 
 _NO_MZ = "no m/z array"
+HOLLOW = "peaks declared, and not in the file"
 _DISAGREE = "m/z and intensity arrays differ in length"
+_TARGET = "isolation window target m/z"
+_SAME_MZ = 1e-6  # of a middle that was computed
 _OWN_ATTRIBUTES = frozenset({"id", "index", "defaultArrayLength", "msLevel", "scanNumber"})
 _MOLECULE_KEYS = frozenset(
     {"molecule", "inchikey", "smiles", "inchi", "formula", "exact mass", "peptide"}
@@ -45,6 +49,7 @@ class Draft:
         "extra",
         "flags",
         "instrument_ref",
+        "is_hollow",
         "length",
         "level",
         "n_precursors",
@@ -71,6 +76,7 @@ class Draft:
         self.extra: dict[str, Any] = {}
         self.arrays: list[Packed] = []
         self.n_scans = self.n_precursors = 0
+        self.is_hollow = False  # peaks are declared, and the arrays are empty
         self._walk(items, groups)
 
     def _walk(self, items: Iterable[Item], groups: ParamGroups) -> None:
@@ -163,9 +169,10 @@ class Draft:
 
     def _scan_param(self, param: Param) -> bool:
         if param.accession == t.START_TIME and self.n_scans == 1:
-            # Without a unit it is minutes: so mzML 0.99 and Xcalibur counted.
-            factor = 60 if param.unit in (t.MINUTE, "") else 1
-            self.rt = possible_time(number(param.value) * factor)
+            units, unit = (
+                (t.TIME_UNITS, param.unit) if param.unit else (t.TIME_NAMES, param.unit_name)
+            )
+            self.rt = possible_time(number(param.value) * units.get(unit, nan))
             return not isnan(self.rt)
         return self._flag(param.accession)
 
@@ -216,7 +223,8 @@ class Draft:
             BadSpectrum: an array is missing, cannot be decoded, or disagrees with the others.
         """
         mz, intensity, columns = self._peaks(big_endian)
-        precursor_mz, precursor_intensity, charge, lower, upper = self.precursor()
+        precursor_mz, precursor_intensity, charge, lower, upper = precursor = self.precursor()
+        self.keep_target(precursor, self.extra)
         own = self.own
         energy, value, unit = self._energy()
         activation = self.activation
@@ -257,7 +265,7 @@ class Draft:
         selected = get(t.SELECTED_MZ, get(t.OLD_SELECTED_MZ, nan))
         mz = selected if selected > 0 else target
         charge = get(t.CHARGE, 0.0)
-        sign = int(self.flags.get("polarity", 0)) or 1
+        sign = int(self.flags.get("polarity", 0)) or (-1 if charge < 0 else 1)
         return (
             mz if mz > 0 else nan,
             get(t.PEAK_INTENSITY, nan),
@@ -265,6 +273,14 @@ class Draft:
             get(t.LOWER_LIMIT, target - get(t.LOWER_OFFSET, nan)),
             get(t.UPPER_LIMIT, target + get(t.UPPER_OFFSET, nan)),
         )
+
+    def keep_target(self, precursor: Sequence[float], extra: dict[str, Any]) -> None:
+        """Keep the target of the isolation where neither the ion nor the window's middle is it."""
+        target = self.numbers.get(t.TARGET_MZ, nan)
+        if target > 0 and target != precursor[0]:
+            middle = (precursor[3] + precursor[4]) / 2
+            if not abs(target - middle) <= _SAME_MZ:
+                extra.setdefault(_TARGET, number_text(target))
 
     def _energy(self) -> tuple[str, float, str]:
         """Return the collision energy as text, value and unit."""
@@ -291,10 +307,12 @@ class Draft:
 
     def _peaks(self, big_endian: bool) -> tuple[FloatArray, FloatArray, Columns]:
         mz = intensity = None
+        n_declared = 0
         columns: dict[str, Any] = {}
         for array in self.arrays:
             if array.role == MZ_ARRAY and mz is None:
                 mz = unpack(array, big_endian=big_endian).astype(np.float64, copy=False)
+                n_declared = array.length
             elif array.role == INTENSITY_ARRAY and intensity is None:
                 intensity = intensities(unpack(array, big_endian=big_endian))
             else:
@@ -305,6 +323,9 @@ class Draft:
             raise BadSpectrum(_NO_MZ)
         if intensity is None or len(mz) != len(intensity):
             raise BadSpectrum(_DISAGREE)
+        if n_declared and not len(mz):  # an export without its data; the terms are still there
+            self.is_hollow = True
+            self.extra[HOLLOW] = str(n_declared)
         for name, column in list(columns.items()):
             if len(column) != len(mz):  # not one value for each peak
                 del columns[name]

@@ -120,6 +120,7 @@ class Template:
         precursor = draft.precursor()
         if peaks is None or abs(precursor[2]) > _LARGEST_CHARGE:
             return None
+        draft.keep_target(precursor, extra)
         varying = (draft.native_id, draft.title, draft.rt, *precursor, extra)
         return Row(block, varying, self._constants, *peaks)
 
@@ -133,6 +134,8 @@ class Template:
             try:
                 found[model.role] = unpack(packed)
             except BadSpectrum:
+                return None
+            if packed.length and not len(found[model.role]):
                 return None
         mz = found[MZ_ARRAY].astype(np.float64, copy=False)
         intensity = intensities(found[INTENSITY_ARRAY])
@@ -178,7 +181,7 @@ def _destination(draft: Draft, other: Draft, probe: str) -> Hole | None:
         return (changed[0], None, "") if getattr(other, changed[0]) == probe else None
     if changed == ["rt"]:
         factor = other.rt / float(probe)
-        return ("rt", factor, "") if factor in (1, 60) else None
+        return ("rt", factor, "") if factor in (1, 60, 3600) else None
     if changed == ["numbers"] and (key := _changed_key(draft.numbers, other.numbers)):
         return ("number", key, "") if other.numbers[key] == float(probe) else None
     if changed == ["extra"] and (key := _changed_key(draft.extra, other.extra)):

@@ -21,7 +21,13 @@ COLLISION_ENERGY = "MS:1000045"
 NORMALISED_ENERGY = "MS:1000138"
 ACTIVATION_ENERGY = "MS:1000509"
 ELECTRON_IONISATION = "MS:1000389"
-MINUTE = "UO:0000031"
+TIME_UNITS = {  # accession -> seconds; mzML 0.99 and 1.0 took minute and second from PSI-MS
+    "UO:0000031": 60, "MS:1000038": 60, "UO:0000010": 1, "MS:1000039": 1,
+    "UO:0000028": 1e-3, "UO:0000032": 3600,
+}  # fmt: skip
+TIME_NAMES = {  # where no accession is given; without a unit it is minutes, as Xcalibur counted
+    "": 60, "minute": 60, "second": 1, "millisecond": 1e-3, "hour": 3600,
+}  # fmt: skip
 
 PRECURSOR_NUMBERS = frozenset(
     {

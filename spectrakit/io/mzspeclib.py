@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 _SECTION = re.compile(r"<(/?)([A-Za-z]+)(?:[ =]([^>]*))?>")
 _ATTRIBUTE = re.compile(r"(?:\[(\d+)\])?([A-Za-z]+:\d+)\|([^=]*?)\s*(?:=\s*(.*))?")
 _NO_LIST = "no peak list"
+_OTHER_COUNT = "number of peaks is not what is declared"
+_COUNTS = ("MS:1003059", "MS:1009006")
 _ID_ORDER = ("accession", "spectrum_id", "name")
 
 
@@ -105,7 +107,7 @@ def read_mzspeclib(path: Path, stream: BinaryIO, account: InputAccount) -> Itera
         key, _, body = text.partition("\n")
         try:
             found = _sections(body)
-            yield _spectrum(key.rstrip("> \t"), found, library, sets, index)
+            yield _counted(_spectrum(key.rstrip("> \t"), found, library, sets, index), account)
         except BadPeakLine as error:
             place = f"entry {index + 1}, line {start + error.line + 1}"
             drops.drop(str(error), f"{place} ({error.text.strip()[:40]!r})")
@@ -114,6 +116,18 @@ def read_mzspeclib(path: Path, stream: BinaryIO, account: InputAccount) -> Itera
         index += 1
     if clusters:
         log.warning("%s: %d clusters are left out: they hold no peaks.", path, clusters)
+    _say_counted(path, account)
+
+
+def _counted(spectrum: Spectrum, account: InputAccount) -> Spectrum:
+    """Count a spectrum whose number of peaks is another than it declares: that stays an extra."""
+    account.treated.update([_OTHER_COUNT] * any(key.startswith(_COUNTS) for key in spectrum.extra))
+    return spectrum
+
+
+def _say_counted(path: Path, account: InputAccount) -> None:
+    if n := account.treated[_OTHER_COUNT]:
+        log.warning("%s: %d spectra have another number of peaks than they declare.", path, n)
 
 
 def _attribute(line: str) -> Attribute | None:
@@ -273,13 +287,14 @@ def read_psi_text(path: Path, stream: BinaryIO, account: InputAccount) -> Iterat
         if not lines:
             continue
         try:
-            yield _plain_spectrum(lines, index)
+            yield _counted(_plain_spectrum(lines, index), account)
         except BadPeakLine as error:
             place = f"entry {index + 1}, line {start + error.line}"
             drops.drop(str(error), f"{place} ({error.text.strip()[:40]!r})")
         except BadSpectrum as error:
             drops.drop(str(error), f"entry {index + 1}, line {start + lines[0][0]}")
         index += 1
+    _say_counted(path, account)
 
 
 def _plain_spectrum(lines: list[tuple[int, str]], index: int) -> Spectrum:

@@ -109,7 +109,7 @@ class Scan:
             is_profile=is_profile if centroided is None else not centroided,
             precursor_mz=precursor.mz,
             precursor_intensity=precursor.intensity,
-            charge=precursor.charge * (polarity or 1),
+            charge=abs(precursor.charge) * polarity or precursor.charge,
             isolation_lower=precursor.mz - precursor.width / 2,
             isolation_upper=precursor.mz + precursor.width / 2,
             collision_energy=energy,
@@ -141,7 +141,7 @@ class Scan:
 class _Precursor:
     mz: float = nan
     intensity: float = nan
-    charge: int = 0  # magnitude
+    charge: int = 0  # signed where the file signs it
     width: float = nan  # of the isolation window
     activation: str = ""
 
@@ -157,7 +157,7 @@ class _Precursor:
             del attributes["precursorIntensity"]
         charge = number(attributes.get("precursorCharge", ""))
         if not isnan(charge) and charge == int(charge) and abs(charge) < 10_000:
-            found.charge = abs(int(charge))
+            found.charge = int(charge)
             del attributes["precursorCharge"]
         width = number(attributes.get("windowWideness", ""))
         if width > 0 and not isnan(found.mz):  # 0: the program did not know it

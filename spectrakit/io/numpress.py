@@ -25,14 +25,15 @@ def decode_linear(data: bytes) -> NDArray[np.float64]:
         raise NumpressError("linear data end early")
     start = np.frombuffer(data, "<i4", count=min(2, (len(data) - 8) // 4), offset=8)
     if len(data) < 16:
-        return start[:1] / fixed_point
+        with np.errstate(over="ignore"):  # infinite values are dropped with their spectrum
+            return start[:1] / fixed_point
     residuals = _integers(np.frombuffer(data, np.uint8, offset=16))
     values = np.empty(2 + len(residuals), np.int64)
     values[0] = start[0]
     values[1] = int(start[1]) - int(start[0])  # first difference
     values[2:] = residuals  # x[i] = 2 x[i-1] - x[i-2] + residual: second differences
     values[1:] = np.cumsum(values[1:])
-    with np.errstate(over="ignore"):  # infinite values are dropped with their spectrum
+    with np.errstate(over="ignore"):
         return np.cumsum(values) / fixed_point
 
 

@@ -16,6 +16,7 @@ _LONG_NOTES = "notes of peaks too long"
 _MOST_LETTERS = 1 << 26  # 256 MB
 _PIECE = re.compile(r'(?:[^";]|"[^"]*"?)+')  # between semicolons, which a quoted note may hold
 _PEAK = re.compile(r"\s*(\S+)\s+([^\s\"]+)\s*(.*?)\s*")
+_COMMA = re.compile(r"\d+,\d+")  # decimals as half of Europe writes them
 _COLON_PEAK = re.compile(r"([^\s:]+):([^\s:]+)")
 
 
@@ -87,11 +88,14 @@ def _line_by_line(
     lines = decode(body).split("\n")
     skipped = tuple(comments.decode())
     peaks: list[tuple[float, float, str]] = []
-    n_lines = 0
+    found: list[tuple[int, str]] = []
     for i, line in enumerate(lines):
         if line and not line.isspace() and not (skipped and line.lstrip().startswith(skipped)):
-            n_lines += 1
-            peaks.extend(_peaks_of_line(i, line))
+            found.append((i, line))
+    n_lines = len(found)
+    commas = declared is None or declared == n_lines  # else "41,10 43,20" may be two peaks
+    for i, line in found:
+        peaks.extend(_peaks_of_line(i, line, commas=commas))
     if declared is not None and n_lines < declared and any(note for *_, note in peaks):
         pairs = _whitespace_pairs(body, declared)
         if pairs is not None:
@@ -104,8 +108,11 @@ def _line_by_line(
     )
 
 
-def _peaks_of_line(number: int, line: str) -> list[tuple[float, float, str]]:
-    """Read ``28 69; 29 250;``, ``70:10 76:35``, ``(28,69)(29,250)``, ``28 69 "note"``."""
+def _peaks_of_line(number: int, line: str, *, commas: bool) -> list[tuple[float, float, str]]:
+    """Read ``28 69; 29 250;``, ``70:10 76:35``, ``(28,69)(29,250)``, ``28 69 "note"``.
+
+    Where ``commas`` says that they can be nothing else, commas are decimal signs: ``59,01 10``.
+    """
     text = line
     if text.lstrip().startswith("("):
         text = text.replace("(", " ").replace(")", ";").replace(",", " ")
@@ -121,8 +128,11 @@ def _peaks_of_line(number: int, line: str) -> list[tuple[float, float, str]]:
         match = _PEAK.fullmatch(piece)
         if match is None or "_" in match[1] + match[2]:
             raise BadPeakLine(number, line)
+        words = match[1], match[2]
+        if commas and _COMMA.fullmatch(match[1]) and "." not in match[2]:
+            words = match[1].replace(",", "."), match[2].replace(",", ".")
         try:
-            mz, intensity = float(match[1]), float(match[2])
+            mz, intensity = map(float, words)
         except ValueError:
             raise BadPeakLine(number, line) from None
         peaks.append((mz, intensity, match[3].strip('"')))

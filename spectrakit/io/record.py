@@ -220,7 +220,7 @@ def _precursor(facts: Facts) -> tuple[float, float, str]:
     known = facts.known
     mz, intensity, charge = nan, nan, ""
     if "pepmass" in known:
-        words = known["pepmass"].replace(",", " ").split()
+        words = _pepmass_words(known["pepmass"])
         mz = f.number(words[0])
         if len(words) > 1:
             intensity = f.number(words[1])
@@ -239,6 +239,14 @@ def _precursor(facts: Facts) -> tuple[float, float, str]:
     if mz <= 0:  # "PrecursorMZ: 0" and "PEPMASS=0" say that there is none
         mz = nan
     return mz, intensity, charge
+
+
+def _pepmass_words(text: str) -> list[str]:
+    """Return m/z, intensity and charge apart: ``445,12 1000``, ``445.12,1000``, ``445.12 1000``.
+
+    A comma separates where a point is the decimal sign, and is the decimal sign elsewhere.
+    """
+    return text.replace(",", " " if "." in text or ", " in text else ".").split()
 
 
 def _level(facts: Facts) -> tuple[int, bool | None]:

@@ -65,6 +65,8 @@ def recognise(path: Path) -> str:
         raise InputError(f"{path}: is a folder, not a file.", hint="Give the files inside it.")
     with open_bytes(path, archives=True) as stream:
         raw = stream.read(_HEAD)
+        if raw[257:262] == b"ustar":
+            raise archive_error(path)
         if raw.startswith(_HDF5_MAGIC) and (known := _hdf5_kind(path)):
             return known
         head = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
@@ -141,7 +143,7 @@ def _text_kind(head: bytes) -> str:
     text = head.lstrip()
     if text.startswith((b"{", b"[")):
         return recognise_library(head) or "json"
-    if re.search(rb"^BEGIN IONS", head, re.MULTILINE):
+    if re.search(rb"^BEGIN IONS[ \t]*$", head, re.MULTILINE):
         return "mgf"
     if kind := recognise_library(head):
         return kind

@@ -21,6 +21,7 @@ from spectrakit.errors import InputError
 # inside gzip reached 190 in the fixture files. The free part lets tiny files expand.
 _MOST_EXPANSION = 400
 _FREE_BYTES = 64 << 20
+_PACKED = (b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")  # as below
 STDIN = Path("-")
 _SPOOL = "SPECTRAKIT_STDIN_SPOOL"  # an environment variable, so that worker processes know
 COPY_AGAIN = "Copy it again from its source, or export it again."
@@ -119,7 +120,7 @@ def open_bytes(path: Path, *, archives: bool = False) -> Generator[BinaryIO]:
             yield BoundedReader(path, gzip.GzipFile(fileobj=raw, mode="rb"))  # type: ignore[arg-type]  # GzipFile is a binary stream
         elif magic[:3] == b"BZh":
             yield BoundedReader(path, bz2.BZ2File(raw))  # type: ignore[arg-type]  # BZ2File is a binary stream
-        elif (is_zip(magic) and not archives) or magic == b"\xfd7zXZ\x00" or magic[:2] == b"7z":
+        elif (is_zip(magic) and not archives) or magic.startswith(_PACKED):
             raise archive_error(path)
         else:
             yield raw
@@ -133,7 +134,8 @@ def is_zip(head: bytes) -> bool:
 def archive_error(path: Path) -> InputError:
     """Return the error for an archive that is no format of its own."""
     return InputError(
-        f"{path}: is an archive (zip, xz or 7z).", hint="Unpack it and give what is inside."
+        f"{path}: is an archive or packed (zip, tar, xz, 7z, zstd or lz4).",
+        hint="Unpack it and give what is inside; .gz and .bz2 are read as they are.",
     )
 
 

@@ -7,8 +7,10 @@ in memory up to 8 MB and beyond that in an unnamed file beside the output, which
 removes even when the process is killed. It costs 1 to 2 % of the time that gzip takes.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -38,6 +40,23 @@ class Spooled:
     count: int = 0  # values
 
 
+class SpoolError(OSError):
+    """The disk does not take the columns that wait to be laid out."""
+
+
+_HDF5_SAYS = re.compile(r"errno = (\d+), error message = '([^']*)'")
+
+
+def refusal_of_disk(error: BaseException) -> OSError | None:
+    """Return what the system said when it did not take the bytes of a store, else None.
+
+    HDF5 wraps it in a sentence of its own, and raises it as a RuntimeError from some of its calls.
+    """
+    if isinstance(error, OSError | RuntimeError) and (said := _HDF5_SAYS.search(str(error))):
+        return OSError(int(said[1]), said[2])
+    return error if isinstance(error, SpoolError) else None
+
+
 class Spool:
     """Appendable columns by key; ``close`` frees them."""
 
@@ -47,7 +66,11 @@ class Spool:
         self._columns: defaultdict[str, Spooled] = defaultdict(Spooled)
 
     def append(self, key: str, values: NDArray[Any] | bytes) -> None:
-        """Add values, (n,) or (n, c), to the end of a column; bytes count as ``uint8``."""
+        """Add values, (n,) or (n, c), to the end of a column; bytes count as ``uint8``.
+
+        Raises:
+            SpoolError: the disk is full.
+        """
         column = self._columns[key]
         if isinstance(values, bytes):
             data, dtype, count = memoryview(values), "|u1", len(values)
@@ -56,7 +79,10 @@ class Spool:
             data, dtype, count = flat.view(np.uint8).data, flat.dtype.str, flat.size
         if not count:
             return
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise SpoolError(error.errno, error.strerror) from error
         column.extents.append(Extent(self._end, dtype, count))
         column.count += count
         self._end += len(data)
@@ -92,4 +118,5 @@ class Spool:
 
     def close(self) -> None:
         """Free the columns."""
-        self._file.close()
+        with suppress(OSError):  # what is still in a buffer is not needed any more
+            self._file.close()

@@ -29,7 +29,7 @@ from spectrakit.store.layout import (
     VERSION,
     link_name,
 )
-from spectrakit.store.spool import Spool
+from spectrakit.store.spool import Spool, refusal_of_disk
 from spectrakit.store.tables import (
     FreeValue,
     MoleculeTable,
@@ -109,11 +109,15 @@ class StoreWriter:
         try:
             if error is None:
                 self._finish()
-            self._file.close()
-            if error is None:
+                self._file.close()
                 publish(self._part, self.path)
-        except OSError as failure:
-            raise unwritable(self.path, failure) from failure
+            elif refusal_of_disk(error) is not None:
+                raise error
+        except (OSError, RuntimeError) as failure:
+            refusal = refusal_of_disk(failure) or failure
+            if not isinstance(refusal, OSError):
+                raise
+            raise unwritable(self.path, refusal) from failure
         finally:
             self._spool.close()
             with suppress(OSError, RuntimeError):

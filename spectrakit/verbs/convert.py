@@ -43,7 +43,7 @@ SUFFIXES = {
     "dx": ".dx",
     "csv": ".csv",
 }
-_NOT_KEPT = "a field that a store cannot hold"
+NOT_KEPT = "a field that a store cannot hold"
 _EVERY = 256  # spectra between two looks at the progress bar
 
 
@@ -268,7 +268,7 @@ def _store_file(
         try:
             writer.add(spectrum, source=source)
         except InputError:
-            account.drop(_NOT_KEPT)
+            account.drop(NOT_KEPT)
             continue
         _add_sample(writer, spectrum)
         samples.add(spectrum.sample)

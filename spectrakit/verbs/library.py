@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spectrakit.accounting import Summary, file_sha256
+from spectrakit.accounting import InputAccount, Summary, file_sha256
 from spectrakit.errors import InputError, SpectrakitError, UsageError
-from spectrakit.io import read_spectra
+from spectrakit.io import read_parts
 from spectrakit.io.inputs import expand_inputs
 from spectrakit.io.streams import on_disk
 from spectrakit.log import progress, say
@@ -25,7 +25,9 @@ from spectrakit.search.structure_sources import BUILT_IN, load_structures
 from spectrakit.search.structures import STRUCTURE_INDEX, StructureTable
 from spectrakit.search.traces.library import TraceLibrary, TraceLibraryBuilder
 from spectrakit.spectrum import Molecule
+from spectrakit.spectrum_table import SpectrumTable
 from spectrakit.store import Store, StoreWriter
+from spectrakit.verbs.convert import NOT_KEPT
 from spectrakit.verbs.library_embeddings import (
     check_embeddings,
     described,
@@ -96,20 +98,9 @@ def _add_spectra(
         with progress("library add", None, "spectra") as advance:
             for path in paths:
                 account = summary.open_input(path)
-                spectra = read_spectra(path, account)
-                source = writer.add_source(
-                    str(path), account.sha256, on_disk(path).stat().st_size, account.format
-                )
-                for spectrum in spectra:
-                    if spectrum.is_trace:
-                        if reason := traces.add(spectrum, path.stem):
-                            account.drop(reason)
-                            continue
-                    else:
-                        builder.add(spectrum)
-                    writer.add(spectrum, source=source)
-                    account.keep()
-                    advance(1)
+                for n in _add_file(path, account, writer, builder, traces):
+                    account.keep(n)
+                    advance(n)
         kept = sum(account.kept for account in summary.inputs)
         if not kept:
             raise InputError(
@@ -128,6 +119,39 @@ def _add_spectra(
             counts = {"spectra": len(traces), "compounds": len(shelves.keys)}
             told = {**shelves.attrs(), **about, **counts, "licences": _stated(traces.licences)}
             writer.add_index(TRACE_INDEX, shelves.arrays(), told)
+
+
+def _add_file(
+    path: Path,
+    account: InputAccount,
+    writer: StoreWriter,
+    builder: LibraryBuilder,
+    traces: TraceLibraryBuilder,
+) -> Iterator[int]:
+    """Add the spectra of one file; yield how many, whenever some were added."""
+    parts = read_parts(path, account)
+    n_bytes = on_disk(path).stat().st_size
+    source = writer.add_source(str(path), account.sha256, n_bytes, account.format)
+    for part in parts:
+        if isinstance(part, SpectrumTable):
+            writer.add_table(part, source=source)
+            for spectrum in part.spectra():
+                builder.add(spectrum)
+            yield len(part)
+        elif part.is_trace:
+            if reason := traces.add(part, path.stem):
+                account.drop(reason)
+                continue
+            writer.add(part, source=source)
+            yield 1
+        else:
+            try:
+                writer.add(part, source=source)
+            except InputError:
+                account.drop(NOT_KEPT)
+                continue
+            builder.add(part)
+            yield 1
 
 
 def _stated(licences: Counter[str]) -> dict[str, int]:

@@ -173,3 +173,28 @@ def test_a_killed_build_leaves_a_whole_library_or_none(cli, msp, home, kills):
         if kill_while_building(big, home, whole * (number + 1) / kills):
             assert cli("library", "check", "mine").exit_code == 0
             cli("library", "remove", "mine")
+
+
+def test_one_spectrum_that_a_store_cannot_hold_costs_no_library(cli, msp, tmp_path):
+    """A number without bounds in one record was an error for all the others."""
+    good = msp.read_text()
+    msp.write_text(good + good.replace("LICENSE:", "REPLICATE: 99999999999999999999\nLICENSE:", 1))
+    summary = tmp_path / "summary.json"
+    added = cli("library", "add", "mine", msp, "--summary", summary)
+    assert added.exit_code == 0, added.stderr
+    (account,) = json.loads(summary.read_text())["inputs"]
+    assert (account["read"], account["kept"]) == (6, 5)
+    assert account["dropped"] == {"a field that a store cannot hold": 1}
+    assert json.loads(cli("library", "check", "mine").stdout)["whole"] is True
+
+
+def test_records_read_as_tables_build_the_same_library(cli, msp, tmp_path, home, monkeypatch):
+    """``library add`` reads what is written alike at once, as ``convert`` does."""
+    from spectrakit.io import read_spectra
+
+    msp.write_text(msp.read_text() * 40)
+    assert cli("library", "add", "mine", msp).exit_code == 0
+    fast = (home / "libraries" / "mine.h5").read_bytes()
+    monkeypatch.setattr("spectrakit.verbs.library.read_parts", read_spectra)
+    assert cli("library", "add", "mine", msp, "--replace").exit_code == 0
+    assert (home / "libraries" / "mine.h5").read_bytes() == fast

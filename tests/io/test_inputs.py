@@ -88,6 +88,9 @@ def test_stdin_is_read_like_a_file(monkeypatch):
         ("a.mzML", b"\x00\x01\x02\xff" * 99, "no known format", "Export"),
         ("a.mzML", b"hello", "no known format", "Export"),
         ("a.zip", b"PK\x03\x04abc", "archive", "Unpack"),
+        ("a.mzML.zst", b"\x28\xb5\x2f\xfd\x04abc", "zstd", "Unpack"),
+        ("a.mgf.lz4", b"\x04\x22\x4d\x18abc", "lz4", "Unpack"),
+        ("a.tar", b"a.mgf".ljust(257, b"\0") + b"ustar\n" + MGF.encode(), "tar", "Unpack"),
         ("a.xml", b"<html>", "no known format", "Export"),
         ("a.json", b'[{"a": 1}]', "JSON", "MSP"),
     ],
@@ -122,6 +125,21 @@ def test_vendor_folders_are_one_input(tmp_path, folder, inside, kind):
 def test_a_folder_that_only_looks_like_one_is_searched(tmp_path):
     make(tmp_path / "runs.d", a__msp=MSP)
     assert expand_inputs([str(tmp_path / "runs.d")]) == [tmp_path / "runs.d" / "a.msp"]
+
+
+@pytest.mark.parametrize("packing", ["zip", "xz", "7z", "zst", "lz4"])
+def test_a_packed_run_in_a_folder_is_not_passed_over(tmp_path, packing):
+    """A night's folder was converted without it, and nothing said so."""
+    make(tmp_path, a__msp=MSP)
+    (tmp_path / f"b.mzML.{packing}").write_bytes(b"")
+    (tmp_path / f"notes.{packing}").write_bytes(b"")
+    assert [p.name for p in expand_inputs([str(tmp_path)])] == ["a.msp", f"b.mzML.{packing}"]
+
+
+def test_text_of_another_format_inside_a_record_is_text(tmp_path):
+    path = tmp_path / "a.msp"
+    path.write_text("Name: A\nBEGIN IONS: x\nNum Peaks: 1\n1 1\n")
+    assert sniff(path) == "msp"
 
 
 def test_the_suffix_is_not_believed(tmp_path):

@@ -292,6 +292,7 @@ def test_what_pyopenms_writes_comes_back(tmp_path_factory, data):
         assert ours.rt_seconds == theirs.getRT()
         for precursor in theirs.getPrecursors():
             assert (ours.precursor_mz, ours.charge) == (precursor.getMZ(), precursor.getCharge())
+            assert ours.collision_energy == ""  # a unit alone is no energy
 
 
 @settings(max_examples=100, deadline=None)

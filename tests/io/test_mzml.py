@@ -76,6 +76,7 @@ def test_every_term_has_its_place(tmp_path):
         "note & co": '"x" <1',
         "filter string": "FTMS - c ESI",
         "spectrumRef": "scan=0",
+        "isolation window target m/z": "300.5",  # neither the ion nor the middle of the window
     }
 
 
