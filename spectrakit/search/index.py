@@ -240,9 +240,17 @@ class SpectralIndex:
             query, row = precursor_pairs(self, queries, settings.precursor_tolerance)
             agree = adducts_agree(adduct[query], self.adduct[row])
             query, row = query[agree], row[agree]
+            scores = score_pairs(
+                queries.spectra,
+                self.spectra,
+                query,
+                row,
+                method=method,
+                tolerance=settings.fragment_tolerance,
+            )
         else:
             top = top or OPEN_TOP
-            query, row = open_pairs(
+            query, row, scores = open_pairs(
                 self,
                 queries,
                 adduct,
@@ -251,14 +259,6 @@ class SpectralIndex:
                 top=top,
                 min_matched_peaks=settings.min_matched_peaks,
             )
-        scores = score_pairs(
-            queries.spectra,
-            self.spectra,
-            query,
-            row,
-            method=method,
-            tolerance=settings.fragment_tolerance,
-        )
         found = Matches(query, row, scores.score, scores.matched_peaks)
         return _best_first(found, settings, top)
 

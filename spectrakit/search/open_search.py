@@ -1,16 +1,16 @@
 """Search without a precursor window: the best rows of the whole library for each query.
 
 The inverted index gives every row's score to about 1e-6, or an upper bound of it (modified
-cosine). Rows that can be among the best are then scored exactly by the caller.
+cosine). Rows that can be among the best are then scored exactly.
 """
 
 import numpy as np
 
 from spectrakit.preprocess.peaks import IntArray
-from spectrakit.search.best_rows import SLACK, TINY, best_rows
+from spectrakit.search.best_rows import SLACK, TINY, lower_limits
 from spectrakit.search.prepared import Queries
-from spectrakit.search.similarity import Similarity, score_pairs
-from spectrakit.search.whole_library import Indexed, Singles, WholeLibrary
+from spectrakit.search.similarity import PairScores, Similarity, score_pairs
+from spectrakit.search.whole_library import Indexed, WholeLibrary
 from spectrakit.spectrum import Tolerance
 
 
@@ -23,10 +23,10 @@ def open_pairs(
     tolerance: Tolerance,
     top: int,
     min_matched_peaks: int,
-) -> tuple[IntArray, IntArray]:
+) -> tuple[IntArray, IntArray, PairScores]:
     """Return (query, library row) pairs that hold the ``top`` best rows of every query.
 
-    More pairs than ``top`` may come back for a query; the caller scores them exactly and cuts.
+    More pairs than ``top`` may come back for a query; the caller cuts. Queries ascend.
 
     Args:
         index: an index with its inverted peaks.
@@ -37,9 +37,10 @@ def open_pairs(
         top: rows wanted for each query.
         min_matched_peaks: rows with fewer matching peaks are left out before the best are
             taken.
+
+    Returns:
+        (k,) queries, (k,) rows and their exact scores.
     """
-    asked: list[IntArray] = []
-    found: list[IntArray] = []
     library = WholeLibrary(
         index,
         queries,
@@ -49,45 +50,57 @@ def open_pairs(
         top=top,
         min_matched_peaks=min_matched_peaks,
     )
-    for first, stop in library.chunks():
-        score = library.scores(first, stop)
-        query, row = best_rows(score, top, library.n_groups)
-        query += first
-        if method is Similarity.MODIFIED_COSINE:
-            query, row = _that_may_win(index, queries, score, first, query, row, tolerance, top)
-        asked.append(query)
-        found.append(row)
-    empty = np.empty(0, dtype=np.int64)
-    return np.concatenate([empty, *asked]), np.concatenate([empty, *found])
+    found = [
+        _best_by_bounds(index, queries, library, first, stop, tolerance, top)
+        if method is Similarity.MODIFIED_COSINE
+        else library.best(first, stop)
+        for first, stop in library.chunks()
+    ]
+    if len(found) == 1:
+        return found[0]
+    query, row, scores = zip(*found, strict=True) if found else ([], [], [])
+    empty = np.empty(0, np.int64)
+    return (
+        np.concatenate([empty, *query]),
+        np.concatenate([empty, *row]),
+        PairScores.joined(scores),
+    )
 
 
-def _that_may_win(
+def _best_by_bounds(
     index: Indexed,
     queries: Queries,
-    bound: Singles,
+    library: WholeLibrary,
     first: int,
-    query: IntArray,
-    row: IntArray,
+    stop: int,
     tolerance: Tolerance,
     top: int,
-) -> tuple[IntArray, IntArray]:
-    """Return all (query, row) whose bound reaches the query's ``top``-th best exact score so far.
+) -> tuple[IntArray, IntArray, PairScores]:
+    """Return what ``WholeLibrary.best`` does, for modified cosine.
 
-    ``bound`` (n, n_rows) is of the queries from ``first``; ``query`` and ``row`` of its best.
+    The rows of the best bounds are scored; all rows follow whose bound reaches the ``top``-th
+    best of these scores.
     """
-    exact = score_pairs(
-        queries.spectra,
-        index.spectra,
-        query,
-        row,
-        method=Similarity.MODIFIED_COSINE,
-        tolerance=tolerance,
-    ).score
-    limit = np.full(len(bound), TINY)
-    for number in range(len(bound)):
-        of_query = exact[query == number + first]
+
+    def scored(query: IntArray, row: IntArray) -> PairScores:
+        return score_pairs(
+            queries.spectra,
+            index.spectra,
+            query,
+            row,
+            method=Similarity.MODIFIED_COSINE,
+            tolerance=tolerance,
+        )
+
+    bound = library.bounds(first, stop)
+    limit = lower_limits(bound, top, library.n_groups)
+    number, row = (bound >= limit[:, None]).nonzero()
+    exact = scored(number + first, row).score
+    limit[:] = TINY
+    for query in range(len(bound)):
+        of_query = exact[number == query]
         if len(of_query) >= top:
             place = len(of_query) - top
-            limit[number] = max(float(np.partition(of_query, place)[place]) - SLACK, TINY)
+            limit[query] = max(float(np.partition(of_query, place)[place]) - SLACK, TINY)
     number, row = (bound >= limit[:, None]).nonzero()
-    return number + first, row
+    return number + first, row, scored(number + first, row)

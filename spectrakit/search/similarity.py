@@ -13,8 +13,10 @@ least 1 % of the base peak count (``weighted`` > 0).
                        precursor peak, whose loss of 0 every spectrum has, matches as fragment
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +57,14 @@ class PairScores:
     score: FloatArray
     matched_peaks: NDArray[np.int32]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the scores of all parts, in their order."""
+        return cls(
+            np.concatenate([np.empty(0), *[part.score for part in parts]]),
+            np.concatenate([np.empty(0, np.int32), *[part.matched_peaks for part in parts]]),
+        )
+
 
 def score_pairs(
     queries: PreparedSpectra,
@@ -78,10 +88,7 @@ def score_pairs(
         _score_chunk(queries, library, pair_query[part], pair_row[part], method, tolerance)
         for part in pair_chunks(counts)
     ]
-    return PairScores(
-        np.concatenate([np.empty(0), *[part.score for part in parts]]),
-        np.concatenate([np.empty(0, np.int32), *[part.matched_peaks for part in parts]]),
-    )
+    return PairScores.joined(parts)
 
 
 def _score_chunk(
@@ -197,11 +204,27 @@ def _sum(
     method: Similarity,
     matches: PeakMatches,
 ) -> PairScores:
-    n = len(pair_query)
-    score = np.bincount(matches.pair, terms(queries, library, method, matches), minlength=n)
-    matched = np.bincount(matches.pair, minlength=n)
+    norm = None
     if method in COSINES:
         norm = _norms(queries, pair_query, method) * _norms(library, pair_row, method)
+    term = terms(queries, library, method, matches)
+    return scores_of(matches.pair, term, len(pair_query), norm)
+
+
+def scores_of(
+    pair: IntArray, term: NDArray[np.float32], n: int, norm: FloatArray | None
+) -> PairScores:
+    """Sum the terms of the matched peaks of ``n`` pairs, in the order given.
+
+    Args:
+        pair: (n_matches,) pair that each matched peak is of.
+        term: (n_matches,) what it adds (``peak_terms``).
+        n: number of pairs.
+        norm: (n,) product of the norms of the two spectra, for cosines.
+    """
+    score = np.bincount(pair, term, minlength=n)
+    matched = np.bincount(pair, minlength=n)
+    if norm is not None:
         score = np.divide(score, norm, out=np.zeros(n), where=norm > 0)
     score = np.minimum(np.maximum(score, 0.0), 1.0)
     return PairScores(score.astype(np.float64, copy=False), matched.astype(np.int32))

@@ -2,11 +2,12 @@
 
 Flash entropy search (Li 2023, Nat. Methods 20, 1475): each query peak meets only the library
 peaks within its window, which lie side by side in the index, and adds its terms to the scores
-of their rows. Scores are summed in float32 and err by about 1e-6; ``score_pairs`` is exact.
+of their rows. All rows' scores are summed in float32 and err by about 1e-6; those of the rows
+that may be among the best are summed once more, exactly, from the same terms.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,15 @@ from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.peak_windows import Met, PeakWindows, fragment_windows, loss_windows
 from spectrakit.search.precursor_search import Blocked, adducts_agree
 from spectrakit.search.prepared import Queries
-from spectrakit.search.similarity import COSINES, LEAST_LOSS, Similarity, norms, peak_terms
+from spectrakit.search.similarity import (
+    COSINES,
+    LEAST_LOSS,
+    PairScores,
+    Similarity,
+    norms,
+    peak_terms,
+    scores_of,
+)
 from spectrakit.search.void_matches import are_void
 from spectrakit.spectrum import FloatArray, Tolerance
 
@@ -51,7 +60,8 @@ class Indexed(Blocked, Protocol):
 class _Part:
     """What the peaks of some queries meet in one index: (n,) place in the scores, and term.
 
-    ``inside`` (n,) are positions among all that lies in the windows ``met``; None: all.
+    ``inside`` (n,) are positions among all that lies in the windows ``met``; None: all. ``void``
+    are positions among the n that do not count.
     """
 
     index: PeakIndex
@@ -59,6 +69,13 @@ class _Part:
     place: IntArray
     term: Singles
     inside: IntArray | None
+    void: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def within(self, places: NDArray[np.bool_]) -> IntArray:
+        """Return the meetings that count in some ``places`` of the scores."""
+        counts = places[self.place]
+        counts[self.void] = False
+        return counts.nonzero()[0]
 
     def peaks(self, chosen: IntArray) -> tuple[IntArray, IntArray]:
         """Return query peaks and library peaks of some meetings."""
@@ -132,12 +149,38 @@ class WholeLibrary:
         if first < n:
             yield first, n
 
-    def scores(self, first: int, stop: int) -> Singles:
-        """(stop - first, width) float32 scores of these queries with all rows.
+    def best(self, first: int, stop: int) -> tuple[IntArray, IntArray, PairScores]:
+        """Return query, row and exact score of all that may be among these queries' best.
+
+        Sorted by query, then row; a few rows more than ``top`` may come back for a query.
+        """
+        score, parts = self._sums(first, stop)
+        limit = lower_limits(score, self._top, self.n_groups)
+        reached = (score >= limit[:, None]).ravel()
+        best = reached.nonzero()[0]
+        pair: list[IntArray] = []
+        term: list[Singles] = []
+        for part in parts:
+            chosen = part.within(reached)
+            pair.append(best.searchsorted(part.place[chosen]))
+            term.append(part.term[chosen])
+        query, row = np.divmod(best, self._width)
+        query += first
+        norm = None
+        if self._method in COSINES:
+            norm = self._own_norm[query] * self._index.norm(self._method)[row]
+        return query, row, scores_of(np.concatenate(pair), np.concatenate(term), len(best), norm)
+
+    def bounds(self, first: int, stop: int) -> Singles:
+        """(stop - first, width) float32 upper bounds of the scores of these queries with all rows.
 
         0 where fewer peaks match than wanted, where the adducts disagree, and for the columns
         beyond the last row that make ``n_groups`` divide the width.
         """
+        return self._sums(first, stop)[0]
+
+    def _sums(self, first: int, stop: int) -> tuple[Singles, list["_Part"]]:
+        """Return ``bounds`` and the terms that they are sums of."""
         shape = (stop - first, self._width)
         score = np.zeros(shape, np.float32)
         matched = np.zeros(shape if self._min_matched_peaks > 1 else (0, 0), np.int64)
@@ -158,7 +201,7 @@ class WholeLibrary:
             norm = self._own_norm[first:stop, None] * self._index.norm(self._method)
             known = score[:, : self._n_rows]
             np.divide(known, norm, out=known, where=norm > 0, casting="same_kind")
-        return self._allowed(score, matched, first)
+        return self._allowed(score, matched, first), parts
 
     def _meet(self, index: PeakIndex, windows: PeakWindows, first: int, stop: int) -> _Part:
         """Return the terms of all library peaks that match a peak of these queries."""
@@ -195,10 +238,10 @@ class WholeLibrary:
             direct.place[earlier],
             *direct.peaks(earlier),
         )
-        gone = later[void]
-        np.subtract.at(score.ravel(), shifted.place[gone], shifted.term[gone])
+        shifted.void = later[void]
+        np.subtract.at(score.ravel(), shifted.place[shifted.void], shifted.term[shifted.void])
         if matched.size:
-            np.subtract.at(matched.ravel(), shifted.place[gone], 1)
+            np.subtract.at(matched.ravel(), shifted.place[shifted.void], 1)
 
     def _allowed(self, score: Singles, matched: IntArray, first: int) -> Singles:
         """Return the scores, changed in place: 0 for rows that the query may not find."""
