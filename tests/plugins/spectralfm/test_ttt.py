@@ -115,6 +115,7 @@ def test_a_new_instrument_through_the_command_line(
     result = tiny("ttt", tmp_path / "t", "steps=4", gate, inputs=[other], model=adapted)
     assert result.exit_code == 0, result.stderr
     assert "answers move by" in result.stderr
+    assert "--standards 0` is expected to be better" in result.stderr
     found = cli("identify", other, "-m", tmp_path / "t")
     assert found.exit_code == 0, found.stderr
     head, *lines = [line.split("\t") for line in found.stdout.splitlines()]
@@ -138,6 +139,7 @@ def test_what_the_gate_refuses_leaves_no_bundle(tiny, adapted, other, tmp_path):
     result = tiny("ttt", tmp_path / "t", "most_moved=0", inputs=[other], model=adapted)
     assert result.exit_code == 4
     assert "refused: the answers would move by" in result.stderr
+    assert "transfer fit OLD NEW -p PROPERTY --standards 0`" in result.stderr
     assert not list((tmp_path / "t").glob("student/*"))
     assert Run.open(tmp_path / "t").status.startswith("failed: refused")
     again = tiny("ttt", tmp_path / "t", inputs=[other], model=adapted)
