@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import starmap
 
 _EPSILON = 1e-7  # of the specification: keeps 0.999999999 from being cut to 0
+_LARGEST_MZ = 1e12  # far beyond any ion; beyond it the integers of the specification overflow
 _VERSION = "splash10"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _HIGHEST, _SHARE = 10, 0.1  # peaks of the first block: how many, and of what share of the base
@@ -19,14 +20,14 @@ Peak = tuple[float, float]
 
 
 def splash(mz: Sequence[float], intensity: Sequence[float]) -> str:
-    """Return the SPLASH of a mass spectrum, or an empty text where no intensity is positive.
+    """Return the SPLASH of a mass spectrum; empty where no intensity is positive or an m/z absurd.
 
     Args:
         mz: (n,) not negative.
         intensity: (n,) of any scale; peaks that are not positive do not count.
     """
     positive = [(m, i) for m, i in zip(mz, intensity, strict=True) if i > 0]
-    if not positive:
+    if not positive or max(positive)[0] > _LARGEST_MZ:
         return ""
     base = max(i for _, i in positive)
     peaks = [(m, i / base * 100) for m, i in positive]

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.preprocess.peaks import IntArray
-from spectrakit.spectrum import FloatArray
+Singles = NDArray[np.float32]
 
 SLACK = 1e-5  # float32 sums may be this much below the exact score
 TINY = float(np.finfo(np.float32).tiny)
@@ -17,8 +16,8 @@ def group_number(n_rows: int, top: int) -> int:
     return max(min(max(_GROUPS, _GROUPS_PER_ROW * top), n_rows), 1)
 
 
-def lower_limits(score: NDArray[np.float32], top: int, n_groups: int) -> FloatArray:
-    """Return (n,) limits that the ``top`` best scores of each query reach, less rounding.
+def lower_limits(score: Singles, top: int, n_groups: int) -> Singles:
+    """Return (n,) float32 limits that the ``top`` best scores of each query reach, less rounding.
 
     The ``top``-th highest maximum of a group is a lower limit of the ``top``-th highest score.
     No limit is 0, so that rows without a score never reach it.
@@ -29,8 +28,8 @@ def lower_limits(score: NDArray[np.float32], top: int, n_groups: int) -> FloatAr
         n_groups: from ``group_number``.
     """
     if top >= n_groups:
-        return np.full(len(score), TINY)
+        return np.full(len(score), TINY, np.float32)
     highest = score.reshape(len(score), -1, n_groups).max(axis=1)
     place = n_groups - top
     highest.partition(place, axis=1)
-    return np.maximum(highest[:, place] - SLACK, TINY)
+    return np.maximum(highest[:, place] - np.float32(SLACK), np.float32(TINY))

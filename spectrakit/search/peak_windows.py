@@ -35,8 +35,9 @@ class Met:
 
     def joined(self, values: NDArray[Any], dtype: type) -> NDArray[Any]:
         """Return the values of all library peaks met, of an array as long as the index."""
-        values = np.asarray(values)  # a slice of a plain array costs a tenth of a memory map's
-        return np.concatenate([values[:0], *[values[p] for p in self.pieces]], dtype=dtype)
+        view = memoryview(values)  # bytes join in half the time that arrays take
+        joined = np.frombuffer(b"".join([view[p] for p in self.pieces]), values.dtype)
+        return joined.astype(dtype, copy=False)
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return (n,) values repeated for each library peak met."""
@@ -69,7 +70,7 @@ class PeakWindows:
         """Return what the peaks of the queries [first, stop) meet."""
         own = slice(self.start[first], self.start[stop])
         low, high = self.low[own], self.high[own]
-        pieces = [slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+        pieces = list(map(slice, low.tolist(), high.tolist()))
         return Met(pieces, low, high - low, self.query_peak[own], self.position[own])
 
     def n_met(self) -> list[int]:

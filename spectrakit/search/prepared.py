@@ -31,13 +31,15 @@ from spectrakit.spectrum import FloatArray, Spectrum, Tolerance
 GRID = 1e-5  # Da
 HELD_INTENSITY = 0.001  # of the base peak
 _BEYOND = (1 << 63) - 1
+_LARGEST = 1e12  # m/z
 MAX_MZ = 21474.0  # the largest m/z that int32 holds on the grid
 DEFAULT_TOLERANCE = Tolerance(0.02, "Da")
 
 
 def on_grid(mz: FloatArray) -> NDArray[np.int64]:
-    """(n,) int64 m/z in units of ``GRID``; 0 where missing."""
-    return np.rint(np.where(np.isfinite(mz), mz, 0.0) / GRID).astype(np.int64)
+    """(n,) int64 m/z in units of ``GRID``; 0 where missing, cut at what int64 has room for."""
+    known = np.where(np.isfinite(mz), mz, 0.0)
+    return np.rint(np.clip(known, -_LARGEST, _LARGEST) / GRID).astype(np.int64)
 
 
 @dataclass(frozen=True)

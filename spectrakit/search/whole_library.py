@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.preprocess.peaks import IntArray
-from spectrakit.search.best_rows import group_number, lower_limits
+from spectrakit.search.best_rows import Singles, group_number, lower_limits
 from spectrakit.search.matching import grid_width
 from spectrakit.search.peak_index import PeakIndex
 from spectrakit.search.peak_windows import Met, PeakWindows, fragment_windows, loss_windows
@@ -31,8 +31,6 @@ from spectrakit.search.similarity import (
 )
 from spectrakit.search.void_matches import are_void
 from spectrakit.spectrum import FloatArray, Tolerance
-
-Singles = NDArray[np.float32]
 
 CHUNK_PEAKS = 1 << 15  # library peaks met, and
 CHUNK_SCORES = 1 << 18  # (query, row) sums, worked on at once
@@ -185,7 +183,7 @@ class WholeLibrary:
         score = np.zeros(shape, np.float32)
         matched = np.zeros(shape if self._min_matched_peaks > 1 else (0, 0), np.int64)
         parts: list[_Part] = []
-        limit = np.empty(0)
+        limit = np.empty(0, np.float32)
         for index, windows in self._looked_up:
             part = self._meet(index, windows, first, stop)
             if parts and self._method is Similarity.HYBRID:
@@ -225,7 +223,7 @@ class WholeLibrary:
         self,
         score: Singles,
         matched: IntArray,
-        limit: FloatArray,
+        limit: Singles,
         direct: _Part,
         shifted: _Part,
     ) -> None:

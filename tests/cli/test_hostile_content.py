@@ -170,3 +170,19 @@ def test_structures_are_not_a_spectral_library(cli, query, tmp_path):
     assert result.exit_code == 2
     assert "holds structures" in result.stderr
     assert cli("library", "check", "hmdb").exit_code == 0
+
+
+def test_a_precursor_beyond_all_masses_is_searched_without_a_warning(query, tmp_path):
+    """Warnings of numpy were written to the terminal, with the path of its files."""
+    library = tmp_path / "lib.msp"
+    record = "NAME: {0}\nPRECURSORMZ: {0}\nNum Peaks: 2\n83.06 1\n138.066 1\n\n"
+    library.write_text(record.format("1e300") + record.format("195.0877"))
+    path = query("83.06 1\n138.066 1")
+    path.write_text(path.read_text() + path.read_text().replace("195.0877", "1e300"))
+    for search in ("precursor", "open", "analogue"):
+        command = [sys.executable, "-W", "error", "-m", "spectrakit", "identify", path]
+        options = ["--library", library, "--structures", "none", "--search", search]
+        result = subprocess.run(
+            [*command, *options], capture_output=True, timeout=60, check=False, text=True
+        )
+        assert result.returncode == 0, result.stderr

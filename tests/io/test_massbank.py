@@ -258,3 +258,14 @@ def test_records_with_rounded_relative_intensities_have_no_column_for_them(tmp_p
     )
     (s,), _ = read_text(tmp_path, text)
     assert list(s.columns) == ["annotation"]
+
+
+def test_an_m_z_beyond_all_masses_has_no_splash_and_is_written(tmp_path, cli):
+    """``convert`` ended as our bug: its SPLASH has no room for such a number."""
+    source = tmp_path / "far.mgf"
+    source.write_text("BEGIN IONS\nTITLE=a\n100 1\n1e305 2\nEND IONS\n")
+    done = cli("convert", source, "-o", tmp_path / "out.txt")
+    assert done.exit_code == 0, done.stderr
+    assert "PK$SPLASH: " not in (tmp_path / "out.txt").read_text()
+    (s,), _ = read(tmp_path / "out.txt")
+    assert (s.mz.tolist(), s.intensity.tolist()) == ([100.0, 1e305], [1.0, 2.0])

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spectrakit.search import whole_library
-from spectrakit.search.best_rows import best_rows, group_number
+from spectrakit.search.best_rows import group_number, lower_limits
 from spectrakit.search.index import SearchMode, SearchSettings, SpectralIndex
 from spectrakit.search.prepared import prepare_queries, prepare_spectra
 from spectrakit.search.similarity import Similarity
@@ -172,10 +172,10 @@ def test_answers_have_the_same_bits_however_the_batch_is_cut(mode, top, limits, 
     st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.30001, 0.9]), min_size=1, max_size=60),
     st.integers(1, 70),
 )
-def test_best_rows_hold_the_best(values, top):
+def test_rows_above_the_limit_hold_the_best(values, top):
     n_groups = group_number(len(values), top)
     score = np.array([values, values[::-1]], np.float32)
-    query, row = best_rows(score, top, n_groups)
+    query, row = (score >= lower_limits(score, top, n_groups)[:, None]).nonzero()
     for number, of_query in enumerate(score):
         mine = row[query == number]
         assert len(np.unique(mine)) == len(mine)
@@ -183,10 +183,10 @@ def test_best_rows_hold_the_best(values, top):
         np.testing.assert_array_equal(np.sort(of_query[mine])[::-1][: len(best)], best)
 
 
-def test_best_rows_looks_into_groups_only_where_it_must():
+def test_the_limit_lets_few_others_through():
     random = np.random.default_rng(5)
     score = random.random((3, 5120), dtype=np.float32)
-    query, row = best_rows(score, 10, group_number(5120, 10))
+    query, row = (score >= lower_limits(score, 10, group_number(5120, 10))[:, None]).nonzero()
     for number in range(3):
         mine = set(row[query == number].tolist())
         assert set(np.argsort(-score[number])[:10].tolist()) <= mine
