@@ -141,7 +141,8 @@ def _mona(item: dict[str, Any], index: int) -> Spectrum:
 
 def _as_lines(body: str) -> bytes:
     """Return ``100.1:2 200.2:3`` with one peak a line."""
-    return "\n".join(word.replace(":", " ", 1) for word in body.split()).encode()
+    lines = (word.replace(":", " ", 1) for word in body.split())
+    return "\n".join(lines).encode(errors="replace")  # JSON can hold half a surrogate pair
 
 
 def _entries(entries: Any) -> Iterator[tuple[str | None, str, Any]]:

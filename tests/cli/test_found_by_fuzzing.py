@@ -81,3 +81,12 @@ def test_a_peak_count_without_a_record_is_a_record_of_its_own(tmp_path, cli):
     result = cli("convert", path, "-o", tmp_path / "out.h5")
     assert result.exit_code == 0
     assert "read 2, kept 1, dropped 1 (1 the declared peaks are missing)" in result.stderr
+
+
+def test_half_a_surrogate_pair_in_a_peak_list_costs_one_spectrum(tmp_path, cli):
+    record = '{"id": "A%d", "spectrum": "%s", "compound": [], "metaData": []}'
+    path = tmp_path / "a.json"
+    path.write_text("[" + record % (1, "100:1 \\ud8001:2") + "," + record % (2, "100:1") + "]")
+    result = cli("convert", path, "-o", tmp_path / "out.h5")
+    assert result.exit_code == 0
+    assert "read 2, kept 1, dropped 1" in result.stderr
