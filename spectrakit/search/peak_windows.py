@@ -35,7 +35,7 @@ class Met:
 
     def joined(self, values: NDArray[Any], dtype: type) -> NDArray[Any]:
         """Return the values of all library peaks met, of an array as long as the index."""
-        view = memoryview(values)  # bytes join in half the time that arrays take
+        view = values.data  # bytes join in half the time that arrays take
         joined = np.frombuffer(b"".join([view[p] for p in self.pieces]), values.dtype)
         return joined.astype(dtype, copy=False)
 
