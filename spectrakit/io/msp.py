@@ -31,7 +31,7 @@ from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
-_FIELD = re.compile(r"\s*([A-Za-z\[_][^:\t]{0,80}):")
+_FIELD = re.compile(r"\s*([A-Za-z\[_][^:\t]{0,80})[ \t]*:")
 _NAMES = re.compile(rb"^\s*name[\s_]*:", re.IGNORECASE | re.MULTILINE)
 _QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
 _BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
@@ -47,6 +47,7 @@ _COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of the
 }
 _ANOTHER = re.compile(rb"\n[0-9nN \t]")  # what a name or peaks below a first line begin with
 _LINE_OF_DIGITS = re.compile(rb"\n[0-9]")
+_CUTTING = ("name", "numpeaks", "numpeak")  # fields that end a record or begin its peaks
 _NO_LIST = "no peak list"
 _MISSING = "the declared peaks are missing"
 _CUT_OFF = "cut off within its peaks"
@@ -222,7 +223,8 @@ class _Cutter:
 
     def __init__(self) -> None:
         self.spelling = b"\nNum Peaks:"
-        self._held = ""  # of a record that has not ended
+        self._held: list[str] = []  # paragraphs of a record that has not ended
+        self._waiting = _Unfinished()
         self._line = self._held_line = 1
 
     def passes(self, paragraphs: list[bytes], spelling: bytes) -> bool:
@@ -248,22 +250,24 @@ class _Cutter:
                     return
         if not paragraph.strip():
             if self._held:
-                self._held += decode(paragraph) + "\n\n"
+                self._held.append(decode(paragraph))
             return
         if not self._held:
             self._held_line = start
-        text = self._held + decode(paragraph)
-        entries, rest, line = _line_by_line(text, self._held_line, opening=bool(self._held))
+        text = decode(paragraph)
+        if self._held and not self._waiting.may_end(text):
+            self._held.append(text)
+            return
+        text = "\n\n".join([*self._held, text])
+        entries, rest, line, self._waiting = _line_by_line(text, self._held_line)
         yield from entries
-        self._held, self._held_line = rest, line
-        if self._held:
-            self._held += "\n\n"
+        self._held, self._held_line = [rest] if rest else [], line
 
     def rest(self) -> Iterator[_Entry]:
         """Yield what the end of the file ends."""
-        if self._held.strip():
-            text = self._held + "\nname:"
-            yield from _line_by_line(text, self._held_line, opening=False)[0]
+        if self._held:
+            text = "\n\n".join([*self._held, "name:"])
+            yield from _line_by_line(text, self._held_line)[0]
 
 
 def _plain_entry(paragraph: bytes, at: int, width: int, line: int) -> _Entry | None:
@@ -296,7 +300,34 @@ def _holds_two(header: bytes) -> bool:
     )
 
 
-def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry], str, int]:
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """What a record that has not ended holds: a name, and the announcement of a peak list."""
+
+    named: bool = False
+    announced: bool = False
+
+    def may_end(self, text: str) -> bool:
+        """Say whether these lines could end it or begin its peaks; else they only make it longer.
+
+        A text that is no library may wait for that in thousands of paragraphs.
+        """
+        for content in text.split("\n"):
+            if not content or content.isspace():
+                continue
+            field = _FIELD.match(content)
+            if self.announced or (field is not None and _key(field) in _CUTTING):
+                return True
+            if field is None and self.named and _looks_like_peak(content):
+                return True
+        return False
+
+
+def _key(field: re.Match[str]) -> str:
+    return re.sub(r"[\s_]", "", field[1]).lower()
+
+
+def _line_by_line(text: str, line: int) -> tuple[list[_Entry], str, int, _Unfinished]:
     """Cut text into records by what the lines say; return what is unfinished as well.
 
     A record ends where a field follows its peaks, or where a second NAME follows the first.
@@ -334,18 +365,19 @@ def _line_by_line(text: str, line: int, *, opening: bool) -> tuple[list[_Entry],
             elif _looks_like_peak(content) and named:
                 list_at, peaks = i, True
             continue
-        key = re.sub(r"[\s_]", "", field[1]).lower()
+        key = _key(field)
         if list_at is not None or (key == "name" and named):
             close(i)
         if key == "name":
             named = True
-        elif key in ("numpeaks", "numpeak"):
+        elif key in _CUTTING:
             list_at, announced = i, True
             declared = _declared(content.partition(":")[2])
     if list_at is not None and (peaks or declared == 0):
         close(len(lines))
-        return entries, "", line
-    return entries, "\n".join(lines[start:]), line + start
+        return entries, "", line, _Unfinished()
+    state = _Unfinished(named, list_at is not None)
+    return entries, "\n".join(lines[start:]), line + start, state
 
 
 def _declared(text: str | bytes) -> int | None:

@@ -90,3 +90,24 @@ def test_half_a_surrogate_pair_in_a_peak_list_costs_one_spectrum(tmp_path, cli):
     result = cli("convert", path, "-o", tmp_path / "out.h5")
     assert result.exit_code == 0
     assert "read 2, kept 1, dropped 1" in result.stderr
+
+
+def test_a_text_that_is_no_library_is_not_read_again_with_each_paragraph(tmp_path, cli):
+    path = tmp_path / "a.msp"
+    path.write_text("Name: a\n\n" + "a line: of a report\n\n" * 20_000)
+    start = time.process_time()
+    result = cli("convert", path, "-o", tmp_path / "out.h5")
+    assert "read 1, kept 0, dropped 1 (1 no peak list)" in result.stderr
+    assert time.process_time() - start < 10
+
+
+def test_a_tab_before_a_colon_is_no_other_field(tmp_path, cli):
+    path = tmp_path / "a.msp"
+    path.write_text("Name: a\nNUM PEAKS\t: 1\n100 1\n\nName\t: b\nNum Peaks: 1\n100 1\n")
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    with Store(tmp_path / "out.h5") as store:
+        found = list(store)
+    assert [(one.molecule.name, one.mz.tolist()) for one in found] == [
+        ("a", [100.0]),
+        ("b", [100.0]),
+    ]
