@@ -6,7 +6,7 @@ energy in 20,000 MassBank records), so every interpretation is cached by its tex
 
 import re
 from functools import lru_cache
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 
 _ALIASES = {
     "name": "name",
@@ -128,6 +128,11 @@ def possible_time(seconds: float) -> float:
 def polarity_of(text: str) -> int:
     """Return +1, -1 or 0 for ``POSITIVE``, ``N``, ``+`` and so on."""
     return _POLARITIES.get(text.strip().strip('"').lower(), 0)
+
+
+def signed_charge(charge: float, polarity: int) -> int:
+    """Return a charge with the sign of the polarity, its own where that is unknown; NaN is 0."""
+    return 0 if isnan(charge) else abs(int(charge)) * polarity or int(charge)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.io.fields import number, polarity_of, possible_time
+from spectrakit.io.fields import number, polarity_of, possible_time, signed_charge
 from spectrakit.io.mzml_blocks import Param
 from spectrakit.io.packed_numbers import UNDECODABLE, numbers
 from spectrakit.io.record import BadSpectrum, add_extra, tidy_peaks
@@ -156,7 +156,7 @@ class Draft:
             is_profile=self.is_profile,
             precursor_mz=precursor_mz if precursor_mz > 0 else nan,  # 0: there is none
             precursor_intensity=get(_INTENSITY, nan),
-            charge=0 if isnan(charge) else abs(int(charge)) * self.polarity or int(charge),
+            charge=signed_charge(charge, self.polarity),
             collision_energy=energy,
             collision_energy_value=number(self._energy) if self._energy else nan,
             collision_energy_unit=unit if self._energy else "",

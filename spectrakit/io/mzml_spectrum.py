@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectrakit.io import mzml_terms as t
 from spectrakit.io.field_texts import number_text
-from spectrakit.io.fields import number, possible_time
+from spectrakit.io.fields import number, possible_time, signed_charge
 from spectrakit.io.mzml_arrays import (
     EXTERNAL,
     INTENSITY_ARRAY,
@@ -264,12 +264,10 @@ class Draft:
         target = get(t.TARGET_MZ, nan)
         selected = get(t.SELECTED_MZ, get(t.OLD_SELECTED_MZ, nan))
         mz = selected if selected > 0 else target
-        charge = get(t.CHARGE, 0.0)
-        sign = int(self.flags.get("polarity", 0)) or (-1 if charge < 0 else 1)
         return (
             mz if mz > 0 else nan,
             get(t.PEAK_INTENSITY, nan),
-            0 if isnan(charge) else abs(int(charge)) * sign,
+            signed_charge(get(t.CHARGE, 0.0), int(self.flags.get("polarity", 0))),
             get(t.LOWER_LIMIT, target - get(t.LOWER_OFFSET, nan)),
             get(t.UPPER_LIMIT, target + get(t.UPPER_OFFSET, nan)),
         )

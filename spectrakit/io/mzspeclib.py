@@ -121,7 +121,8 @@ def read_mzspeclib(path: Path, stream: BinaryIO, account: InputAccount) -> Itera
 
 def _counted(spectrum: Spectrum, account: InputAccount) -> Spectrum:
     """Count a spectrum whose number of peaks is another than it declares: that stays an extra."""
-    account.treated.update([_OTHER_COUNT] * any(key.startswith(_COUNTS) for key in spectrum.extra))
+    if any(key.startswith(_COUNTS) for key in spectrum.extra):
+        account.treated[_OTHER_COUNT] += 1
     return spectrum
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spectrakit.io.fields import number, polarity_of
+from spectrakit.io.fields import number, polarity_of, signed_charge
 from spectrakit.io.mzxml_peaks import Peaks, unpack_peaks
 from spectrakit.io.record import add_extra, tidy_peaks
 from spectrakit.io.xml_stream import local_name
@@ -109,7 +109,7 @@ class Scan:
             is_profile=is_profile if centroided is None else not centroided,
             precursor_mz=precursor.mz,
             precursor_intensity=precursor.intensity,
-            charge=abs(precursor.charge) * polarity or precursor.charge,
+            charge=signed_charge(precursor.charge, polarity),
             isolation_lower=precursor.mz - precursor.width / 2,
             isolation_upper=precursor.mz + precursor.width / 2,
             collision_energy=energy,

@@ -5,7 +5,7 @@ error on the source stays within a budget, because what a strongly fitted model 
 is the first thing that another instrument breaks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +65,14 @@ def aligned(
 
 def covariance_penalised(
     source: FloatArray, known: FloatArray, pool: FloatArray, preprocessing: Preprocessing,
-    isotropic: float = _ISOTROPIC,
-) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
-    """Return penalties' (penalties, p, k) slopes, (penalties, k) offsets and errors.
+    shares: Sequence[float] = (_ISOTROPIC,),
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:  # fmt: skip
+    """Yield penalties' (penalties, p, k) slopes, (penalties, k) offsets and errors, for each share.
 
     Directions along which the variances of the two instruments differ are penalised: the penalty
     of a slope b is ``b' |C_source - C_pool| b`` (absolute value of the matrix) plus a ridge of
-    ``isotropic`` times its mean eigenvalue. Spectra are centred for each instrument by itself;
-    slopes and offsets are for preprocessed target spectra.
+    a share of its mean eigenvalue. Spectra are centred for each instrument by itself; slopes and
+    offsets are for preprocessed target spectra.
 
     Source: Nikzad-Langerodi 2018, Anal. Chem. 90, 6693 (di-PLS), as one regression instead of
     one deflation for each latent variable.
@@ -85,11 +85,12 @@ def covariance_penalised(
     own, seen = (left - goal) @ axes.T, (right - centre) @ axes.T
     values, vectors = np.linalg.eigh(own.T @ own / len(own) - seen.T @ seen / len(seen))
     differ = np.abs(values)
-    scale = differ / max(float(differ.mean()), np.finfo(float).tiny) + isotropic
-    turn = vectors / np.sqrt(scale)  # in these coordinates the penalty is a ridge
-    model = Ridge(own @ turn, known)
-    slopes = (axes.T @ turn @ model.loadings) @ model.along
-    return slopes, model.y_mean - np.einsum("p,lpk->lk", centre, slopes), model.source_mse
+    differ /= max(float(differ.mean()), np.finfo(float).tiny)
+    for share in shares:
+        turn = vectors / np.sqrt(differ + share)  # in these coordinates the penalty is a ridge
+        model = Ridge(own @ turn, known)
+        slopes = (axes.T @ turn @ model.loadings) @ model.along
+        yield slopes, model.y_mean - np.einsum("p,lpk->lk", centre, slopes), model.source_mse
 
 
 def dipls(
@@ -100,7 +101,7 @@ def dipls(
     Arguments as of ``aligned``.
     """
     check_pool(source, known, pool)
-    slopes, offsets, mse = covariance_penalised(source, known, pool, preprocessing)
+    ((slopes, offsets, mse),) = covariance_penalised(source, known, pool, preprocessing)
     choice, columns = budgeted(mse), np.arange(known.shape[1])
     slope, offset = slopes[choice, :, columns].T, offsets[choice, columns]
     return _one_term(preprocessing, slope, offset, known), _texts(preprocessing, len(choice))

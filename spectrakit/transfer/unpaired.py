@@ -110,8 +110,7 @@ def _members(
             pulled, moved = mapping.pull(slope, offset)
             yield each, pulled, moved + by_chance @ pulled
     columns = np.arange(known.shape[1])
-    for isotropic in ISOTROPIC:
-        slopes, offsets, mse = covariance_penalised(source, known, pool, each, isotropic)
+    for slopes, offsets, mse in covariance_penalised(source, known, pool, each, ISOTROPIC):
         for budget in BUDGETS:
             choice = budgeted(mse, budget)
             slope = slopes[choice, :, columns].T

@@ -234,7 +234,7 @@ def test_a_disk_that_fills_up_under_a_store_is_one_line(cli, tmp_path, monkeypat
 
     Or three lines of HDF5 with the time and a file descriptor; ``library add`` called it a bug.
     """
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource", reason="the size of files is limited as POSIX does")
     monkeypatch.setattr("spectrakit.store.spool.IN_MEMORY_BYTES", most)
     peaks = "".join(f"{50 + i} {i}.5\n" for i in range(60))
     for i in range(n_files):

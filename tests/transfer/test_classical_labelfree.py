@@ -121,8 +121,8 @@ def test_a_direction_that_only_one_instrument_shows_is_not_used() -> None:
     signal = np.ones(20)
     source = amounts * signal + 0.01 * rng.normal(size=(60, 20))
     pool = amounts[::-1] * signal + 3 * rng.normal(size=(60, 1)) * noisy
-    slopes, offsets, mse = covariance_penalised(source, amounts, pool, PREPROCESSINGS[0])
-    plain, _, _ = covariance_penalised(source, amounts, source, PREPROCESSINGS[0])
+    ((slopes, offsets, mse),) = covariance_penalised(source, amounts, pool, PREPROCESSINGS[0])
+    ((plain, _, _),) = covariance_penalised(source, amounts, source, PREPROCESSINGS[0])
     choice = int(budgeted(mse)[0])
     assert slopes.shape == (len(PENALTIES), 20, 1) and offsets.shape == (len(PENALTIES), 1)
     assert abs(noisy @ slopes[choice, :, 0]) < 0.25 * abs(noisy @ plain[choice, :, 0])
