@@ -54,8 +54,10 @@ TRANSFER: dict[str, str] = {
         "there are any, and said."
     ),
     "GATES": (
-        "fit refuses (exit 4) a wavelength axis that is off by more than 8 channels, a "
-        "standard whose two spectra differ unlike those of the others (swapped or spoilt), "
+        "fit refuses (exit 4) a wavelength axis that is off by more than 8 channels, "
+        "standards whose target spectra look like those of other standards (swapped; from 6 "
+        "standards), a "
+        "standard whose two spectra differ unlike those of the others (spoilt; from 5), "
         "and a transfer that predicts standards left out worse than their mean does; without "
         "standards, a target whose spectra already look like the source's, and predictions that "
         "spread much less or more than the source's reference values. --force goes on, and the "

@@ -20,7 +20,6 @@ SLACK = 1.5  # of the largest value that known good spectra show
 MOST_SHIFT = 8.0  # channels: the widest window of a piecewise map
 _LEAST_LIKENESS = 0.5  # correlation of derivatives below which a shift means nothing
 _OPPOSITE = -0.7  # correlation of derivatives below which bands of one are valleys of the other
-_SWAPPED, _SWAPPED_RATIO = 8.0, 3.0  # robust deviations and times the median
 _TINY = 1e-300
 
 
@@ -150,32 +149,6 @@ def check_direction(data: Standards) -> Gate:
             "('absorbance(full=100)' from percent)."
         )
     return Gate("direction of bands", likeness, _OPPOSITE, passed, says)
-
-
-def check_swapped(data: Standards, ids: tuple[str, ...]) -> Gate:
-    """Return the gate on standards whose two spectra do not belong together.
-
-    Each standard's difference between the instruments is held against the mean difference of the
-    others, in first derivatives; one far from the rest is a swapped or spoilt sample.
-    """
-    n = len(data.twins)
-    d = derivative_matrix(data.source.shape[1], 1)
-    difference = (data.target - data.source[data.twins]) @ d
-    others = (difference.sum(axis=0) - difference) / (n - 1)
-    distance = np.sqrt(((difference - others) ** 2).sum(axis=1))
-    middle = float(np.median(distance))
-    spread = 1.4826 * float(np.median(np.abs(distance - middle)))
-    worst = int(distance.argmax())
-    limit = max(middle + _SWAPPED * spread, _SWAPPED_RATIO * middle)
-    passed = bool(distance[worst] <= limit) or n < 5
-    says = f"The standards differ alike between the instruments (largest: '{ids[worst]}')."
-    if not passed:
-        says = (
-            f"Standard '{ids[worst]}' differs between the instruments by "
-            f"{distance[worst] / max(middle, _TINY):.1f} times as much as the others: swapped, "
-            "spoilt or mislabelled?"
-        )
-    return Gate("outlier among standards", float(distance[worst]), float(limit), passed, says)
 
 
 def check_skill(nested: FloatArray | None, labels: FloatArray, name: str) -> Gate | None:

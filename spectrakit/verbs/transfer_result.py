@@ -14,10 +14,10 @@ from spectrakit.transfer.gates import (
     GateModel,
     check_direction,
     check_shift,
-    check_swapped,
     gate_model,
 )
 from spectrakit.transfer.maps import mean_difference, piecewise
+from spectrakit.transfer.pairing import check_exchanged, check_outlier
 from spectrakit.transfer.problem import Problem
 from spectrakit.transfer.result import Gate, PropertyResult, Spectra, TransferResult
 from spectrakit.transfer.standard_samples import Standards
@@ -87,7 +87,8 @@ def paired_gates(problem: Problem, data: Standards) -> tuple[Gate, ...]:
     step = float(np.median(np.diff(problem.common.axis)))
     gates = [check_direction(data), check_shift(data, problem.source.axis_unit, step)]
     if len(data.twins) >= 2:
-        gates.append(check_swapped(data, problem.standard_ids))
+        ids = problem.standard_ids
+        gates += [check_exchanged(data, ids), check_outlier(data, ids)]
     return tuple(gates)
 
 

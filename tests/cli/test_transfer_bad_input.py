@@ -3,6 +3,7 @@
 Instruments are simulated (``mixtures``).
 """
 
+import html
 import json
 
 import numpy as np
@@ -53,6 +54,7 @@ def refused(done, code, *words):
 
 
 SWAPPED = NEW.but(values=NEW.values[[*range(2), 16, *range(3, 16), 2, *range(17, 40)]])
+SPOILT = changed(NEW, 2, slice(20, 28), NEW.values[2, 20:28] + 0.5)
 TWO = OLD.but(
     name="", samples=OLD.samples * 2, values=np.vstack([OLD.values, NEW.values]),
     columns={"instrument": ["old"] * 40 + ["new"] * 40, "protein [%]": PROTEIN * 2},
@@ -98,7 +100,11 @@ INPUTS = {
     "one value for all": (told(OLD, [7.0] * 40), NEW, {}, 4, ["'protein' is 7"]),
     "huge reference": (told(OLD, [p * 1e300 for p in PROTEIN]), NEW, {}, 3, ["'s00'", "e+300"]),
     "swapped standards": (
-        OLD, SWAPPED, {}, 4, ["outlier among standards", "'s02'", "swapped", "--force"],
+        OLD, SWAPPED, {}, 4,
+        ["swapped standards", "'s02' looks like the source's 's16'", "--force"],
+    ),
+    "a spoilt standard": (
+        OLD, SPOILT, {}, 4, ["outlier among standards", "'s02'", "spoilt", "--force"],
     ),
     "two instruments": (
         TWO, NEW, {}, 4, ["2 instruments", "Did you mean --source-where instrument=new?"],
@@ -221,15 +227,15 @@ def test_mass_spectra_are_no_traces(cli, sample_mzml, tmp_path):
 def test_a_swapped_standard_forced_is_recorded_everywhere(fit, tmp_path):
     done = fit(OLD, SWAPPED, "--force", "--reason", "a rush")
     assert done.exit_code == 0, done.stderr
-    assert done.stderr.count("gate 'outlier among standards' refused and --force went on") == 1
+    assert done.stderr.count("gate 'swapped standards' refused and --force went on") == 1
     told = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    (gate,) = [one for one in told["gates"] if one["name"] == "outlier among standards"]
+    (gate,) = [one for one in told["gates"] if one["name"] == "swapped standards"]
     assert (gate["passed"], gate["forced"]) == (False, True)
     (entry,) = map(json.loads, (tmp_path / "out" / "record.jsonl").read_text().splitlines())
-    assert entry["result"]["forced"] == ["outlier among standards"]
+    assert entry["result"]["forced"] == ["swapped standards", "outlier among standards"]
     assert entry["parameters"]["force"] is True
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "differs between the instruments" in report
+    assert "'s02' looks like the source's 's16'" in html.unescape(report)
 
 
 def test_replicates_with_different_reference_values_in_two_files(cli, fit, tmp_path):
