@@ -48,7 +48,9 @@ TRANSFER: dict[str, str] = {
     "INTERVALS": (
         "The half-width comes from the errors of standards left out: from 20 on it is their "
         "quantile (conformal), below that their root mean square times the quantile of "
-        "Student's t, because the quantile of a few is one of the largest. It is promised only "
+        "Student's t, because the quantile of a few is one of the largest. A standard counts by "
+        "the square root of the source samples that it is nearest to: one at the edge of the "
+        "samples errs more and stands for few. An interval is promised only "
         "where a conformal interval could be: 4 standards for 80 %, 9 for 90 %, 19 for 95 %. "
         "Below that it is null, with the reason. Its coverage is measured on test samples where "
         "there are any, and said."

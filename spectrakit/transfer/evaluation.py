@@ -16,7 +16,7 @@ from spectrakit.transfer.automatic import automatic
 from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.figures import figures_of
-from spectrakit.transfer.intervals import interval_of
+from spectrakit.transfer.intervals import interval_of, represented
 from spectrakit.transfer.labelfree import mean_map
 from spectrakit.transfer.methods import Method
 from spectrakit.transfer.ridge import Ridge
@@ -99,29 +99,32 @@ def scores_of_split(
         source, known, split.target[split.train][twins], twins, known[twins],
         np.arange(standards), split.same_axis,
     )  # fmt: skip
+    weights = represented(source, twins)
     swept = sweep(methods, data, test, seed, nested=with_auto)
     for one in swept:
         if one.test is not None:
             residuals = None if one.nested is None else one.nested - data.labels
             name = one.method.name
-            yield from _scores(name, standards, one.test, known_test, residuals, level, top)
+            yield from _scores(
+                name, standards, one.test, known_test, residuals, level, top, weights
+            )
     if with_auto:
         fitted, nested, _, _ = automatic(swept, data.labels)
         residuals = None if nested is None else nested - data.labels
         value = fitted.calibration.predict(test)
-        yield from _scores(AUTO, standards, value, known_test, residuals, level, top)
+        yield from _scores(AUTO, standards, value, known_test, residuals, level, top, weights)
 
 
 def _scores(
     name: str, standards: int, value: FloatArray, known: FloatArray, residuals: FloatArray | None,
-    level: float, top: Sequence[float],
+    level: float, top: Sequence[float], weights: FloatArray | None = None,
 ) -> Iterator[Score]:  # fmt: skip
     for column in range(known.shape[1]):
         told = figures_of(known[:, column], value[:, column])
         coverage = width = nan
         if residuals is not None:
             judged = (known[:, column], value[:, column])
-            interval = interval_of(residuals[:, column], level, judged)
+            interval = interval_of(residuals[:, column], level, judged, weights)
             if interval.half_width is not None and interval.coverage is not None:
                 coverage, width = interval.coverage, 2 * interval.half_width
         yield Score(

@@ -13,7 +13,7 @@ from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.ceiling import ceiling, ridge_average
 from spectrakit.transfer.figures import bootstrap_rmse, figures_of, iso_tests
 from spectrakit.transfer.gates import check_skill
-from spectrakit.transfer.intervals import interval_of
+from spectrakit.transfer.intervals import interval_of, represented
 from spectrakit.transfer.methods import Fitted, Method
 from spectrakit.transfer.problem import Problem
 from spectrakit.transfer.result import Gate, Interval, MethodRow, Predicted, PropertyResult
@@ -149,7 +149,8 @@ def _property(
     left_out = None if nested is None else nested[:, place]
     residuals = np.zeros(0) if left_out is None else left_out - labels
     judged = None if value_test is None else (known_test, value_test)
-    interval = interval_of(residuals, level, judged)
+    stand_for = represented(data.source, data.twins) if len(residuals) else None
+    interval = interval_of(residuals, level, judged, stand_for)
     rows = [_row(one, place, labels, known_test, rows_test, ceiling_rmse, seed) for one in swept]
     if method == AUTO:
         chosen = _figures_row(

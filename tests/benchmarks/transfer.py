@@ -8,7 +8,7 @@ that of a model trained on the target with all its labels (squares pooled over s
 mean over properties and pairs), the gain on the plain ensemble with its standard error over
 splits, R2, what ``auto`` loses in R2 against the best of three methods, and the coverage and width
 of its 80 % intervals. ``tablets-all`` learns from all 151 calibration tablets: one split in each
-direction. Splits are kept in FOLDER and not computed again.
+direction, unless standards are drawn at random. Splits are kept in FOLDER and not computed again.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from spectrakit.transfer.automatic import PRIOR, weights_of
 from spectrakit.transfer.bases import PREPROCESSINGS
 from spectrakit.transfer.ceiling import ceiling
 from spectrakit.transfer.evaluation import Split, scores_of_split
-from spectrakit.transfer.intervals import interval_of
+from spectrakit.transfer.intervals import interval_of, represented
 from spectrakit.transfer.registry import METHODS
 from spectrakit.transfer.standard_samples import Standards
 from spectrakit.transfer.standards import DESIGNS
@@ -89,6 +89,7 @@ def swept(pair, train, test, design, standards, seed, group):
     told = {
         "known": pair.known[test].tolist(),
         "ceiling": np.sqrt(np.mean((best - pair.known[test]) ** 2, axis=0)).tolist(),
+        "represented": represented(source, twins).tolist(),
         "methods": {},
     }
     for fit in found:
@@ -123,14 +124,16 @@ def scores_of(told):
             cover = width = np.nan
             if left is not None:
                 judged = (known[:, column], known[:, column] + error[:, column])
-                interval = interval_of(left[:, column], 0.8, judged)
+                weights = np.array(told["represented"])
+                interval = interval_of(left[:, column], 0.8, judged, weights)
                 if interval.half_width is not None:
                     cover, width = interval.coverage, 2 * interval.half_width
             yield column, name, r2, np.sqrt(square), told["ceiling"][column], cover, width
 
 
 def seeds_of(asked, name):
-    return range(asked.first, asked.first + (1 if name == "tablets-all" else asked.seeds))
+    once = name == "tablets-all" and asked.design != "random"  # nothing left to draw
+    return range(asked.first, asked.first + (1 if once else asked.seeds))
 
 
 def groups_of(name, standards):

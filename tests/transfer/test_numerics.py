@@ -18,7 +18,7 @@ from spectrakit.transfer.differences import LABELLED, UNLABELLED, Penalised
 from spectrakit.transfer.figures import figures_of, iso_tests
 from spectrakit.transfer.fit import joined
 from spectrakit.transfer.gates import SLACK, gate_model
-from spectrakit.transfer.intervals import interval_of
+from spectrakit.transfer.intervals import interval_of, represented
 from spectrakit.transfer.joint import SETTINGS, Joint
 from spectrakit.transfer.maps import global_gain, latent_ridge, mean_difference, piecewise
 from spectrakit.transfer.ridge import PENALTIES, Ridge
@@ -255,6 +255,32 @@ def test_intervals_cover_as_often_as_they_say(n, level):
         inside.append(abs(drawn[n]) <= half)
     exact = np.ceil((n + 1) * level - 1e-9) / (n + 1)
     assert np.mean(inside) == pytest.approx(exact, abs=0.025)
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_standards_at_the_edges_do_not_widen_the_interval_of_samples_in_the_middle(n):
+    """Half of the standards err threefold and stand for a tenth of the samples, say."""
+    rng = np.random.default_rng(n)
+    edge = np.arange(n) < n // 2
+    weights = np.where(edge, 0.1, 0.9)
+    inside = {"weighted": [], "alike": []}
+    for _ in range(3000):
+        drawn = rng.normal(size=n) * np.where(edge, 3.0, 1.0)
+        new = rng.normal() * (3.0 if rng.random() < 0.1 else 1.0)
+        for name, chosen in (("weighted", weights), ("alike", None)):
+            half = interval_of(drawn, 0.8, None, chosen).half_width
+            inside[name].append(abs(new) <= half)
+    weighted, alike = np.mean(inside["weighted"]), np.mean(inside["alike"])
+    assert 0.78 < weighted < alike - 0.05
+
+
+def test_how_many_samples_a_standard_stands_for():
+    """Nine samples on a line of one band's height: 0, 10 and 20 are the standards."""
+    band = np.exp(-0.5 * ((np.arange(60) - 30) / 6) ** 2)
+    heights = np.array([0, 10, 20, 8, 9, 11, 12, 13, 19.0])
+    weights = represented(heights[:, None] * band, np.array([0, 1, 2]))
+    nearest = np.sqrt([1, 6, 2])
+    np.testing.assert_allclose(weights, 3 * nearest / nearest.sum())
 
 
 @pytest.mark.parametrize(("level", "least"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19)])
