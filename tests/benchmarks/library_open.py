@@ -125,9 +125,8 @@ def main():
     else:
         print(f"{'matchms, only read':38s} {read[0]:8.4f} s   {read[1]} spectra")
         print(f"matchms over the first opening {read[0] / seconds[0]:.0f}x")
-    print(
-        f"ms_entropy over the first opening {slow / seconds[0]:.0f}x, best {slow / min(seconds):.0f}x"
-    )
+    first, best = slow / seconds[0], slow / min(seconds)
+    print(f"ms_entropy over the first opening {first:.0f}x, best {best:.0f}x")
 
 
 if __name__ == "__main__":
