@@ -35,6 +35,7 @@ FRAGMENT = Tolerance(0.019937, "Da")
 MERGED = Tolerance(0.025, "Da")  # half of 0.05 Da, at which FlashEntropySearch merges
 PRECURSOR = Tolerance(0.009973, "Da")
 COMPARED = 100  # queries whose scores with the whole library are compared
+LEAST = 0.010001  # of the base peak; off the decimal grid too
 REMOVED = 1.6  # Da below the precursor, FlashEntropySearch's default
 CASES = {  # name of the search in FlashEntropySearch
     SearchMode.PRECURSOR: "identity_search",
@@ -62,7 +63,7 @@ def read(whole, n_library, n_queries, seed):
 
 def cleaned(records, mode):
     limit = records.precursor_mz - REMOVED if mode is SearchMode.ANALOGUE else None
-    return clean_peaks(records.peaks, tolerance=MERGED, max_mz=limit, min_relative_intensity=0.01)
+    return clean_peaks(records.peaks, tolerance=MERGED, max_mz=limit, min_relative_intensity=LEAST)
 
 
 def as_pairs(peaks):
