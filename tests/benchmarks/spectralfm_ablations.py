@@ -3,6 +3,7 @@
     python tests/benchmarks/spectralfm_ablations.py few --runs fm --work FOLDER
     ... losses --runs a=RUN b=RUN --corpus corpus.h5
     ... heads --runs fm
+    ... tuned --runs fm
     ... ttt --runs fm --work FOLDER
     ... latent --runs fm --plot latent.png
     ... spline --runs fm
@@ -14,7 +15,8 @@ same for encoders, untrained networks of the same shape and preprocessed spectra
 plain ensemble, recipe R (``average``), the standards alone (``target-only``) and, as ratio 1, a
 model trained on the target with all labels. ``--members`` mixes each with recipe R. FOLDER is that
 of ``transfer.py``: what the linear methods predict is kept there. ``heads`` is what ``adapt``
-does, standards alone. Splits of seeds 100 and more are for choices, 0 to 11 for reports.
+does, standards alone, and ``tuned`` that with LoRA, adapters and MAML. Splits of seeds 100 and more
+are for choices, 0 to 11 for reports.
 """
 
 import argparse
@@ -30,6 +32,12 @@ def few(asked, encoders):
 
 def heads(asked, encoders):
     few_table(asked, encoders, members=False, heads=True)
+
+
+def tuned(asked, encoders):
+    from _spectralfm_tuned import tuned_table
+
+    tuned_table(asked, encoders)
 
 
 def losses(asked, encoders):
@@ -69,7 +77,8 @@ def classes(asked, encoders):
 
 
 TABLES = {
-    one.__name__: one for one in (few, heads, losses, ttt, latent, spline, resolution, classes)
+    one.__name__: one
+    for one in (few, heads, tuned, losses, ttt, latent, spline, resolution, classes)
 }
 
 
