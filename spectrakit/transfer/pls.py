@@ -15,7 +15,7 @@ Rows = NDArray[np.int64]
 LATENT_VARIABLES = 25
 FOLDS = 10
 TOLERANCE = 0.02  # of the least error: the smallest model within it is taken
-_AT_ONCE = 20_000_000  # numbers in the Gram matrices of fits that run at once
+_AT_ONCE = 20_000_000  # numbers in the scores of fits that run at once
 _DEAD = 1e-13  # of the Gram matrix' trace: what is left of a direction is rounding noise
 _FITTED = 1e-11  # of the reference values' spread: nothing is left to explain
 
@@ -43,6 +43,34 @@ class Pls:
         return (rows.T @ flat).reshape(-1, b, lv, k).transpose(1, 2, 0, 3)
 
 
+class _Centred:
+    """Gram matrices of weighted rows, centred at their weighted means; none is ever formed.
+
+    All b weightings multiply the one matrix at once, which is what makes many samples bearable.
+
+    Attributes:
+        mean: (b, n) products of the rows with the weighted mean.
+        trace: (b,) of each matrix.
+    """
+
+    def __init__(self, gram: FloatArray, weight: FloatArray) -> None:
+        share = weight / weight.sum(axis=1, keepdims=True)
+        self._gram, self._root = gram, np.sqrt(weight)[:, None, :]
+        self.mean = share @ gram
+        self._middle = (self.mean * share).sum(axis=1)
+        own = np.diagonal(gram) - 2 * self.mean + self._middle[:, None]
+        self.trace = (own * weight).sum(axis=1)
+
+    def __call__(self, vectors: FloatArray) -> FloatArray:
+        """Return (b, k, n) products with (b, k, n) vectors."""
+        rooted = vectors * self._root
+        product = (rooted.reshape(-1, rooted.shape[-1]) @ self._gram).reshape(rooted.shape)
+        total = rooted.sum(axis=2, keepdims=True)
+        along = (rooted * self.mean[:, None, :]).sum(axis=2, keepdims=True)
+        product -= self.mean[:, None, :] * total + along - self._middle[:, None, None] * total
+        return product * self._root
+
+
 def fit_pls(
     gram: FloatArray, y: FloatArray, weight: FloatArray, count: int = LATENT_VARIABLES
 ) -> Pls:
@@ -51,7 +79,7 @@ def fit_pls(
     Past the rank of the data the last model that could be fitted is repeated.
 
     Args:
-        gram: (n, n) or (b, n, n) products of rows, centred on any fixed spectrum.
+        gram: (n, n) products of rows, centred on any fixed spectrum.
         y: (n, k) reference values, finite (also where the weight is 0).
         weight: (b, n) weights of the rows; 0 leaves a row out.
         count: most latent variables.
@@ -61,16 +89,12 @@ def fit_pls(
     """
     b, n = weight.shape
     k = y.shape[1]
-    share = weight / weight.sum(axis=1, keepdims=True)
+    centred = _Centred(gram, weight)
     root = np.sqrt(weight)
-    stack = np.broadcast_to(gram, (b, n, n))
-    mean = (stack @ share[:, :, None])[:, :, 0]
-    kernel = stack - mean[:, :, None] - mean[:, None, :]
-    kernel += (mean * share).sum(axis=1)[:, None, None]
-    kernel *= root[:, :, None] * root[:, None, :]
+    share = weight / weight.sum(axis=1, keepdims=True)
     y_mean = share @ y
     left = ((y - y_mean[:, None, :]) * root[:, :, None]).transpose(0, 2, 1)  # (b, k, n)
-    floor = _DEAD * np.trace(kernel, axis1=1, axis2=2)[:, None]
+    floor = _DEAD * centred.trace[:, None]
     enough = _FITTED * np.linalg.norm(left, axis=2)
     alive = np.ones((b, k), bool)
     scores = np.zeros((b, k, count, n))
@@ -79,7 +103,7 @@ def fit_pls(
     total = np.zeros((b, k, n))
     for a in range(count):
         size = np.linalg.norm(left, axis=2)
-        score = left @ kernel
+        score = centred(left)
         before, walked = scores[:, :, :a], steps[:, :, :a]
         passed = np.zeros((b, k, a))
         for _ in range(2):  # twice: rounding errors of the first pass
@@ -100,7 +124,7 @@ def fit_pls(
     dual = found * root[:, None, None, :]
     dual -= dual.sum(axis=3, keepdims=True) * share[:, None, None, :]
     dual = dual.transpose(0, 1, 3, 2)
-    offset = y_mean[:, None, :] - (mean[:, None, None, :] @ dual)[:, :, 0]
+    offset = y_mean[:, None, :] - (centred.mean[:, None, None, :] @ dual)[:, :, 0]
     return Pls(dual, offset)
 
 
@@ -124,7 +148,7 @@ def residuals_left_out(
     kept = weight * (where[None, :] != np.arange(len(found))[:, None])
     kept = np.where(kept.sum(axis=1, keepdims=True) > 0, kept, weight)
     residual = np.empty((count, *y.shape))
-    together = max(1, _AT_ONCE // gram.size)
+    together = max(1, _AT_ONCE // (count * y.size))
     for first in range(0, len(found), together):
         fits = fit_pls(gram, y, kept[first : first + together], count)
         for group, (dual, offset) in enumerate(zip(fits.dual, fits.offset, strict=True), first):
