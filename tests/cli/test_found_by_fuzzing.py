@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -111,3 +112,58 @@ def test_a_tab_before_a_colon_is_no_other_field(tmp_path, cli):
         ("a", [100.0]),
         ("b", [100.0]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("precursor_mz", np.inf, "inf is not finite"),
+        ("rt_seconds", -np.inf, "-inf is not finite"),
+        ("ms_level", -1, "-1 is no MS level"),
+        ("polarity", 3, "3 is neither -1, 0 nor 1"),
+    ],
+)
+def test_a_store_with_a_value_that_cannot_be_is_refused_by_row(tmp_path, cli, field, value, words):
+    path = tmp_path / "a.mgf"
+    path.write_text(
+        "".join(
+            f"BEGIN IONS\nTITLE={i}\nPEPMASS=100\nMSLEVEL=2\nCHARGE=1+\nRTINSECONDS=9\n50 1\n"
+            "END IONS\n\n"
+            for i in range(3)
+        )
+    )
+    assert cli("convert", path, "-o", tmp_path / "a.h5").exit_code == 0
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file[f"blocks/msms/meta/{field}"][1] = value
+    result = cli("convert", tmp_path / "a.h5", "-o", tmp_path / "out.mgf")
+    assert result.exit_code == 3
+    assert f"a.h5: /blocks/msms/meta/{field}: row 1: {words}" in result.stderr
+    assert not (tmp_path / "out.mgf").exists()
+    assert cli("store", "check", tmp_path / "a.h5").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "entries"),
+    [
+        ("Name: a\n  40  147;  41   57;\nNum Peaks: 3\n12 0; 24 0; 49<x>\n", ["a", "b"]),
+        ("Name: a\n .5  147;  41   57;\nNum Peaks: 1\n12 0\n", ["a", "1", "b"]),
+        ("Name: a\nNum  Peaks: 1\n12 0\nNum Peaks: 1\n13 0\n", ["a", "1", "b"]),
+        ("\u2028Num Peaks: 9\n//\nNum Peaks: 2\n12 0\n13 0\n", ["0", "b"]),
+    ],
+    ids=["indented peaks above a count", "a point first", "two spaces", "a line separator"],
+)
+def test_the_quick_and_the_plain_way_cut_the_same_records(
+    tmp_path, cli, monkeypatch, first, entries
+):
+    path = tmp_path / "a.msp"
+    path.write_text(f"{first}\nName: b\nNum Peaks: 1\n100 1\n", encoding="utf-8")
+    made = []
+    for name in ("quick", "plain"):
+        if name == "plain":
+            monkeypatch.setattr("spectrakit.io.msp._plain_entry", lambda *args: None)
+        result = cli("convert", path, "-o", tmp_path / f"{name}.h5", "--quiet")
+        assert result.exit_code == 0
+        with Store(tmp_path / f"{name}.h5") as store:
+            made.append([(one.native_id, one.mz.tolist()) for one in store])
+    assert made[0] == made[1]
+    assert [native_id for native_id, _ in made[0]] == entries
