@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from spectrakit.store import Store
+from spectrakit.spectrum import Axis, Modality, Spectrum
+from spectrakit.store import Store, StoreWriter
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -167,3 +168,48 @@ def test_the_quick_and_the_plain_way_cut_the_same_records(
             made.append([(one.native_id, one.mz.tolist()) for one in store])
     assert made[0] == made[1]
     assert [native_id for native_id, _ in made[0]] == entries
+
+
+def test_mgf_keywords_in_small_letters_or_indented_are_read(tmp_path, cli):
+    path = tmp_path / "a.mgf"
+    path.write_text(
+        "begin ions\ntitle=a\npepmass=100\n50 1\nend ions\n\n"
+        "BEGIN IONS\nTITLE=b\n60 1\nEND IONS\n"
+        "\t Begin Ions\n\t TITLE=c\n\t 70 1\n\t End Ions \n"
+    )
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    with Store(tmp_path / "out.h5") as store:
+        found = [(one.native_id, one.mz.tolist()) for one in store]
+    assert found == [("a", [50.0]), ("b", [60.0]), ("c", [70.0])]
+
+
+@pytest.mark.parametrize("suffix", ["mgf", "msp"])
+def test_extras_named_like_fields_stay_extras(tmp_path, cli, suffix):
+    extra = {
+        "charge": "3+", "pepmass": "99", "formula": "C2", "Name": "x", "x-charge": "1", "x-y": "z",
+        "SCANS": "7", "RTINSECONDS": "1:23", "7th": "a", "ADDUCT": ["[M+H]+", "[M]+"],
+    }  # fmt: skip
+    one = Spectrum(
+        Modality.MSMS, Axis(np.array([50.0]), "m/z"), np.array([1.0]), native_id="n", extra=extra
+    )
+    with StoreWriter(tmp_path / "a.h5") as writer:
+        writer.add(one)
+    again = tmp_path / f"a.{suffix}"
+    assert cli("convert", tmp_path / "a.h5", "-o", again).exit_code == 0
+    assert cli("convert", again, "-o", tmp_path / "b.h5").exit_code == 0
+    with Store(tmp_path / "b.h5") as store:
+        (back,) = store
+    assert back.extra == extra
+    assert (back.charge, back.adduct, back.native_id) == (0, "", "n")
+    assert np.isnan(back.precursor_mz) and np.isnan(back.rt_seconds)
+
+
+def test_a_level_that_nobody_counts_to_is_none(tmp_path, cli):
+    text = mzml(*(spectrum(peaks(), f"scan={i}") for i in range(6)))
+    path = tmp_path / "a.mzML"
+    odd = text.replace('name="ms level" value="2"', 'name="ms level" value="1e300"')
+    assert odd != text
+    path.write_text(odd)
+    result = cli("convert", path, "-o", tmp_path / "out.h5")
+    assert result.exit_code == 0, result.stderr
+    assert "read 6, kept 6" in result.stderr
