@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+NOTHING_WRITTEN = "nothing was written"
+
 
 @dataclass(slots=True)
 class InputAccount:
@@ -94,6 +96,13 @@ class Summary:
         account = InputAccount(str(path))
         self.inputs.append(account)
         return account
+
+    def nothing_written(self) -> None:
+        """Count as dropped what was kept so far: the one output of all inputs was not made."""
+        for account in self.inputs:
+            if account.kept:
+                account.drop(NOTHING_WRITTEN, account.kept)
+                account.kept = 0
 
     def as_json(self, exit_code: int) -> dict[str, Any]:
         """Return the whole summary, as ``--summary`` writes it."""

@@ -1,7 +1,7 @@
 """Text files cut into records as they stream by, and a short memory of what was dropped."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,17 +15,35 @@ _LONGEST_RECORD = 1 << 28  # 256 MiB: ten million peaks as text
 _SAID_PER_FILE = 5
 
 
-def split_records(path: Path, stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
+def split_records(
+    path: Path,
+    stream: BinaryIO,
+    separator: bytes,
+    *,
+    tidy: Callable[[bytes], bytes] | None = None,
+) -> Iterator[bytes]:
     """Yield the bytes between separators, line ends made ``\\n``; the last piece may be empty.
+
+    Args:
+        path: named in messages.
+        stream: the decompressed bytes.
+        separator: what ends a record.
+        tidy: makes other spellings of the separator this one; may see a piece of text again.
 
     Raises:
         InputError: one record is longer than 256 MiB.
     """
-    for pieces in split_batches(path, stream, separator):
+    for pieces in split_batches(path, stream, separator, tidy=tidy):
         yield from pieces
 
 
-def split_batches(path: Path, stream: BinaryIO, separator: bytes) -> Iterator[list[bytes]]:
+def split_batches(
+    path: Path,
+    stream: BinaryIO,
+    separator: bytes,
+    *,
+    tidy: Callable[[bytes], bytes] | None = None,
+) -> Iterator[list[bytes]]:
     """Yield what ``split_records`` does in lists, of about 1 MiB unless a record is longer."""
     carry = b""
     first = True
@@ -38,6 +56,8 @@ def split_batches(path: Path, stream: BinaryIO, separator: bytes) -> Iterator[li
             held = b"\r" if carry.endswith(b"\r") else b""  # its \n may be in the next chunk
             body = carry[: len(carry) - len(held)]
             carry = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+        if tidy is not None:
+            carry = tidy(carry)
         pieces = carry.split(separator)
         carry = pieces.pop()
         yield pieces

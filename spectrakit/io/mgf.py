@@ -19,6 +19,8 @@ from spectrakit.spectrum import Spectrum
 
 _ID_ORDER = ("spectrum_id", "title", "scans", "feature_id")
 _BEGIN = re.compile(rb"^[ \t]*BEGIN IONS[ \t]*$", re.MULTILINE)
+_ANY_SPELLING = re.compile(rb"^[ \t]*(BEGIN|END) IONS[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_ODD_SPELLINGS = (b"ions", b"Ions", b" END IONS", b"\tEND IONS")  # quick to look for
 _FIRST_PEAK = re.compile(rb"^[ \t]*[-+.]?\d", re.MULTILINE)
 _COMMENTS = b"#;!/"
 _PEAK_CHARGE = re.compile(r"(\d{0,3})[+]?")
@@ -41,7 +43,7 @@ def read_mgf(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Sp
     common: dict[str, str] = {}
     index = -1
     line = 1
-    blocks = split_records(path, stream, b"\nEND IONS")
+    blocks = split_records(path, stream, b"\nEND IONS", tidy=_in_capitals)
     block = next(blocks)
     for following in blocks:
         begins = list(_BEGIN.finditer(block)) if block.count(b"BEGIN IONS") != 1 else []
@@ -69,6 +71,13 @@ def read_mgf(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Sp
         index += 1
         place = line + block.count(b"\n", 0, lost.start())
         drops.drop(_CUT_OFF, f"entry {index + 1}, line {place}")
+
+
+def _in_capitals(text: bytes) -> bytes:
+    """Return text in which the lines around records are spelled in one way."""
+    if not any(odd in text for odd in _ODD_SPELLINGS):
+        return text
+    return _ANY_SPELLING.sub(lambda match: match[1].upper() + b" IONS", text)
 
 
 def _read_common(common: dict[str, str], text: bytes) -> None:

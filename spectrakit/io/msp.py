@@ -30,9 +30,9 @@ from spectrakit.spectrum import FloatArray, Spectrum
 from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
-_NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]?peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
-_FIELD = re.compile(r"\s*([A-Za-z\[_][^:\t]{0,80})[ \t]*:")
-_NAMES = re.compile(rb"^\s*name[\s_]*:", re.IGNORECASE | re.MULTILINE)
+_NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]*peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(r"[ \t]*([A-Za-z\[_][^:\t]{0,80})[ \t]*:")
+_NAMES = re.compile(rb"^[ \t]*name[ \t_]*:", re.IGNORECASE | re.MULTILINE)
 _QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
 _BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
 _SYNONYM_FIELD = re.compile(r"(METB InChI(?:Key)?): (.+)")
@@ -45,8 +45,8 @@ _COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of the
     "DB#": "DB#",
     "Mods": "Mods",
 }
-_ANOTHER = re.compile(rb"\n[0-9nN \t]")  # what a name or peaks below a first line begin with
-_LINE_OF_DIGITS = re.compile(rb"\n[0-9]")
+_ANOTHER = re.compile(rb"\n[0-9.+nN\s]")  # what a name or peaks below a first line begin with
+_LINE_OF_DIGITS = re.compile(rb"\n\s*[0-9.+]")
 _CUTTING = ("name", "numpeaks", "numpeak")  # fields that end a record or begin its peaks
 _NO_LIST = "no peak list"
 _MISSING = "the declared peaks are missing"
@@ -324,7 +324,7 @@ class _Unfinished:
 
 
 def _key(field: re.Match[str]) -> str:
-    return re.sub(r"[\s_]", "", field[1]).lower()
+    return re.sub(r"[ _]", "", field[1]).lower()
 
 
 def _line_by_line(text: str, line: int) -> tuple[list[_Entry], str, int, _Unfinished]:

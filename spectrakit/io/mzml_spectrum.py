@@ -348,7 +348,10 @@ def intensities(values: NDArray[Any]) -> FloatArray:
 OWN_PREFIX = "spectrakit "  # user parameters of our own writer that become fields again
 
 
+_HIGHEST_COUNT = 1e9  # of anything that a spectrum has
+
+
 def _count(text: str | None) -> int:
-    """Return a non-negative whole number, 0 where the text is none."""
+    """Return a non-negative whole number, 0 where the text is none that can be counted to."""
     value = number(text) if text else nan
-    return int(value) if value >= 0 else 0
+    return int(value) if 0 <= value <= _HIGHEST_COUNT else 0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrakit.io import fields as f
+from spectrakit.io.extra_keys import unmarked
 from spectrakit.peptides import nist_peptide, read_peptide
 from spectrakit.spectrum import Axis, FloatArray, Modality, Molecule, Spectrum
 
@@ -67,8 +68,10 @@ def add_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 def field_of(key: str, value: str) -> Field:
     """Return one field with its meaning; a value such as ``N/A`` has none and is only kept.
 
-    A name is a name, whatever it is.
+    A name is a name, whatever it is. A key that our writers marked as an extra is one.
     """
+    if key.startswith("x-") and (extra := unmarked(key)):
+        return "", extra, value
     meaning = f.canonical(key)
     if value and meaning not in f.NAMES and f.is_absent(value):
         return "", key, value

@@ -14,6 +14,7 @@ _HEAD = 1 << 16
 _MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search parameters
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MSP_LINE = re.compile(rb"^[ \t]*(?:name|num[ _]?peaks?)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_MGF_LINE = re.compile(rb"^[ \t]*BEGIN IONS[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _XML_PROLOG = re.compile(rb"<\?.*?(?:\?>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _NOT_YET = {  # recognised -> (what it is, what makes it readable)
@@ -74,7 +75,7 @@ def recognise(path: Path) -> str:
         kind = ""
         if not is_wide:
             kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
-        if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD):
+        if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD).upper():
             kind = "mgf"
     if not kind and path.suffix.lower() == ".ibd":
         raise InputError(
@@ -143,7 +144,7 @@ def _text_kind(head: bytes) -> str:
     text = head.lstrip()
     if text.startswith((b"{", b"[")):
         return recognise_library(head) or "json"
-    if re.search(rb"^BEGIN IONS[ \t]*$", head, re.MULTILINE):
+    if _MGF_LINE.search(head):
         return "mgf"
     if kind := recognise_library(head):
         return kind

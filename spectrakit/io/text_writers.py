@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import isnan
 from typing import Any, BinaryIO
 
+from spectrakit.io.extra_keys import marked
 from spectrakit.io.field_texts import charge_text, number_text, one_line, shared_fields
 from spectrakit.io.fields import canonical
 from spectrakit.io.mgf_notes import notes_line
 from spectrakit.spectrum import Spectrum
 
 _MGF_KEYS = {"PEPTIDE": "SEQ"}
-_IDS = ("accession", "spectrum_id", "db", "title", "name")
+_NEVER_RAW = ("num_peaks", "accession", "spectrum_id", "db", "title", "name")
 
 
 def write_mgf(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
@@ -37,7 +38,9 @@ def write_mgf(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
             lines.append(f"NAME={one_line(spectrum.name)}")
         fields = shared_fields(spectrum)
         lines += [f"{_MGF_KEYS.get(key, key)}={value}" for key, value in fields]
-        lines += [f"{key.replace('=', ':')}={value}" for key, value in _extras(spectrum.extra)]
+        said = _meanings(lines, "=")
+        extras = _extras(spectrum.extra, said)
+        lines += [f"{key.replace('=', ':')}={value}" for key, value in extras]
         if any(notes := _annotations(spectrum) or ()):
             lines.append(notes_line(notes))
         lines += _peak_lines(spectrum, _charges(spectrum))
@@ -68,7 +71,9 @@ def write_msp(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
         if not isnan(spectrum.rt_seconds):
             lines.append(f"RETENTIONTIME: {number_text(spectrum.rt_seconds / 60)}")
         lines += [f"{key}: {value}" for key, value in shared_fields(spectrum)]
-        lines += [f"{key.replace(':', ' ')}: {value}" for key, value in _extras(spectrum.extra)]
+        said = _meanings(lines, ":")
+        extras = _extras(spectrum.extra, said)
+        lines += [f"{key.replace(':', ' ')}: {value}" for key, value in extras]
         lines.append(f"Num Peaks: {len(spectrum)}")
         lines += _peak_lines(spectrum, _quoted(_annotations(spectrum)))
         lines.append("\n")
@@ -76,16 +81,24 @@ def write_msp(handle: BinaryIO, spectra: Iterable[Spectrum]) -> int:
     return count
 
 
-def _extras(extra: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _meanings(lines: list[str], separator: str) -> dict[str, str]:
+    """Return what the lines of a record say so far, by meaning."""
+    cut = [line.partition(separator) for line in lines]
+    return {canonical(key): value.strip() for key, _, value in cut}
+
+
+def _extras(extra: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the extras; a second value of a field that is said already stays one as it is."""
     for key, value in extra.items():
         plain = one_line(key)
-        if not plain or plain[0] in "0123456789.+-#;!/(":
-            plain = f"x-{plain}"  # such a line would be a peak or a comment
-        if canonical(plain) in ("num_peaks", *_IDS):
-            plain = f"x-{plain}"
+        if not plain:
+            continue
+        meaning = canonical(plain)
+        other = said.get(meaning, "") if meaning not in _NEVER_RAW else ""
         for item in value if isinstance(value, list) else [value]:
             text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
-            yield plain, one_line(text)
+            line = one_line(text)
+            yield plain if meaning and other not in ("", line) else marked(plain), line
 
 
 def _peak_lines(spectrum: Spectrum, notes: list[str] | None) -> list[str]:

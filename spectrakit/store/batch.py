@@ -118,12 +118,7 @@ class Batch(Sequence[Spectrum]):
             key = f"/blocks/{self.block.name}/meta/extra"
             return [store.file.json(key, text) if text else {} for text in plain]
         if field == "is_profile":
-            if not set(plain) <= _IS_PROFILE.keys():
-                raise store.file.wrong(f"/blocks/{self.block.name}/meta/is_profile", "is no flag")
             return [_IS_PROFILE[flag] for flag in plain]
-        if field == "polarity" and not set(plain) <= {-1, 0, 1}:
-            key = f"/blocks/{self.block.name}/meta/polarity"
-            raise store.file.wrong(key, "is neither -1, 0 nor 1")
         return plain
 
     def _links(self, name: str) -> list[int]:

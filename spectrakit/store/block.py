@@ -21,6 +21,7 @@ from spectrakit.store.layout import (
     link_name,
     name_of_link,
 )
+from spectrakit.store.possible import impossible
 from spectrakit.store.text import as_objects, running_total
 from spectrakit.store.values import Values
 
@@ -217,9 +218,19 @@ class Block:
             if name in ("axis_unit", "value_unit"):
                 values[:] = self.axis_unit if name == "axis_unit" else self.value_unit
             return values
-        if isinstance(reader, Texts) or self.n * 8 > CACHED_COLUMN_BYTES:
+        if isinstance(reader, Texts):
             return reader.read(start, stop)
-        return self._cached(f"meta/{name}", reader.read)[start:stop]
+        if self.n * 8 > CACHED_COLUMN_BYTES:
+            return self._possible(name, reader, start, stop)
+        whole = self._cached(f"meta/{name}", lambda: self._possible(name, reader, 0, self.n))
+        return whole[start:stop]
+
+    def _possible(self, name: str, reader: Values, start: int, stop: int) -> NDArray[Any]:
+        values = reader.read(start, stop)
+        if fault := impossible(name, values):
+            key = f"{self._path}/meta/{name}"
+            raise self._file.wrong(key, f"row {start + fault[0]}: {fault[1]}")
+        return values
 
     def _reader(self, name: str) -> Reader:
         if name not in self._readers:

@@ -24,13 +24,13 @@ from spectrakit.store.layout import (
     link_name,
 )
 from spectrakit.store.peakcolumns import PeakColumns
+from spectrakit.store.possible import refuse_impossible
 from spectrakit.store.spool import Spool
 from spectrakit.store.tables import emit_spooled
 from spectrakit.store.text import encode_texts, running_total
 
 FLUSH_SPECTRA = 1024
 FLUSH_VALUES = 1 << 20
-INTEGER_LIMIT = 1 << 62
 FLAGS = {None: -1, False: 0, True: 1}
 LINKS = ("sample", "molecule", "source", "instrument")
 FIELDS = tuple(column for column in META if column.kind != "row" and column.name != "extra")
@@ -107,9 +107,7 @@ class BlockWriter:
         Raises:
             InputError: a field cannot be kept.
         """
-        ranged = (spectrum.charge, spectrum.ms_level, spectrum.polarity, spectrum.replicate)
-        if min(ranged) < -INTEGER_LIMIT or max(ranged) > INTEGER_LIMIT:
-            raise InputError(f"spectrum '{spectrum.native_id}': {ranged} holds no sane integer.")
+        refuse_impossible(spectrum)
         extra = self._json(spectrum) if spectrum.extra else ""
         if spectrum.columns:
             self._columns.add(self.n, spectrum)

@@ -161,9 +161,7 @@ def _into_one(paths: Sequence[Path], out: Path, what: Conversion, summary: Summa
         try:
             samples = _write(list(good), list(good.values()), out, what, advance)
         except SpectrakitError as error:
-            for account in good.values():  # nothing of them is anywhere
-                account.kept = 0
-                account.dropped.clear()
+            summary.nothing_written()
             summary.errors.append(str(error))
             raise
     if what.targets is not None:

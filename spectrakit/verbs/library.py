@@ -80,10 +80,14 @@ def add(
             f"{target.parent}: cannot be made: {error.strerror}.", hint="Set SPECTRAKIT_HOME."
         ) from error
     about = {"licence": licence, "attribution": attribution}
-    if lists:
-        _add_structures(target, lists, about, summary)
-    else:
-        _add_spectra(name, target, paths, about, summary)
+    try:
+        if lists:
+            _add_structures(target, lists, about, summary)
+        else:
+            _add_spectra(name, target, paths, about, summary)
+    except BaseException:
+        summary.nothing_written()
+        raise
     with Store(target) as store:
         forget_embeddings(target, but=store.digest)
     summary.outputs.append(str(target))

@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from spectrakit.store import Store
+from spectrakit.spectrum import Axis, Modality, Spectrum
+from spectrakit.store import Store, StoreWriter
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -111,3 +113,101 @@ def test_a_tab_before_a_colon_is_no_other_field(tmp_path, cli):
         ("a", [100.0]),
         ("b", [100.0]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("precursor_mz", np.inf, "inf is not finite"),
+        ("rt_seconds", -np.inf, "-inf is not finite"),
+        ("ms_level", -1, "-1 is no MS level"),
+        ("polarity", 3, "3 is neither -1, 0 nor 1"),
+    ],
+)
+def test_a_store_with_a_value_that_cannot_be_is_refused_by_row(tmp_path, cli, field, value, words):
+    path = tmp_path / "a.mgf"
+    path.write_text(
+        "".join(
+            f"BEGIN IONS\nTITLE={i}\nPEPMASS=100\nMSLEVEL=2\nCHARGE=1+\nRTINSECONDS=9\n50 1\n"
+            "END IONS\n\n"
+            for i in range(3)
+        )
+    )
+    assert cli("convert", path, "-o", tmp_path / "a.h5").exit_code == 0
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file[f"blocks/msms/meta/{field}"][1] = value
+    result = cli("convert", tmp_path / "a.h5", "-o", tmp_path / "out.mgf")
+    assert result.exit_code == 3
+    assert f"a.h5: /blocks/msms/meta/{field}: row 1: {words}" in result.stderr
+    assert not (tmp_path / "out.mgf").exists()
+    assert cli("store", "check", tmp_path / "a.h5").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "entries"),
+    [
+        ("Name: a\n  40  147;  41   57;\nNum Peaks: 3\n12 0; 24 0; 49<x>\n", ["a", "b"]),
+        ("Name: a\n .5  147;  41   57;\nNum Peaks: 1\n12 0\n", ["a", "1", "b"]),
+        ("Name: a\nNum  Peaks: 1\n12 0\nNum Peaks: 1\n13 0\n", ["a", "1", "b"]),
+        ("\u2028Num Peaks: 9\n//\nNum Peaks: 2\n12 0\n13 0\n", ["0", "b"]),
+    ],
+    ids=["indented peaks above a count", "a point first", "two spaces", "a line separator"],
+)
+def test_the_quick_and_the_plain_way_cut_the_same_records(
+    tmp_path, cli, monkeypatch, first, entries
+):
+    path = tmp_path / "a.msp"
+    path.write_text(f"{first}\nName: b\nNum Peaks: 1\n100 1\n", encoding="utf-8")
+    made = []
+    for name in ("quick", "plain"):
+        if name == "plain":
+            monkeypatch.setattr("spectrakit.io.msp._plain_entry", lambda *args: None)
+        result = cli("convert", path, "-o", tmp_path / f"{name}.h5", "--quiet")
+        assert result.exit_code == 0
+        with Store(tmp_path / f"{name}.h5") as store:
+            made.append([(one.native_id, one.mz.tolist()) for one in store])
+    assert made[0] == made[1]
+    assert [native_id for native_id, _ in made[0]] == entries
+
+
+def test_mgf_keywords_in_small_letters_or_indented_are_read(tmp_path, cli):
+    path = tmp_path / "a.mgf"
+    path.write_text(
+        "begin ions\ntitle=a\npepmass=100\n50 1\nend ions\n\n"
+        "BEGIN IONS\nTITLE=b\n60 1\nEND IONS\n"
+        "\t Begin Ions\n\t TITLE=c\n\t 70 1\n\t End Ions \n"
+    )
+    assert cli("convert", path, "-o", tmp_path / "out.h5").exit_code == 0
+    with Store(tmp_path / "out.h5") as store:
+        found = [(one.native_id, one.mz.tolist()) for one in store]
+    assert found == [("a", [50.0]), ("b", [60.0]), ("c", [70.0])]
+
+
+@pytest.mark.parametrize("suffix", ["mgf", "msp"])
+def test_extras_named_like_fields_stay_extras(tmp_path, cli, suffix):
+    extra = {
+        "charge": "3+", "pepmass": "99", "formula": "C2", "Name": "x", "x-charge": "1", "x-y": "z",
+        "SCANS": "7", "RTINSECONDS": "1:23", "7th": "a", "ADDUCT": ["[M+H]+", "[M]+"],
+    }  # fmt: skip
+    one = Spectrum(
+        Modality.MSMS, Axis(np.array([50.0]), "m/z"), np.array([1.0]), native_id="n", extra=extra
+    )
+    with StoreWriter(tmp_path / "a.h5") as writer:
+        writer.add(one)
+    again = tmp_path / f"a.{suffix}"
+    assert cli("convert", tmp_path / "a.h5", "-o", again).exit_code == 0
+    assert cli("convert", again, "-o", tmp_path / "b.h5").exit_code == 0
+    with Store(tmp_path / "b.h5") as store:
+        (back,) = store
+    assert back.extra == extra
+    assert (back.charge, back.adduct, back.native_id) == (0, "", "n")
+    assert np.isnan(back.precursor_mz) and np.isnan(back.rt_seconds)
+
+
+def test_a_level_that_nobody_counts_to_is_none(tmp_path, cli):
+    level = cv("MS:1000511", "ms level", "1e300")
+    path = tmp_path / "a.mzML"
+    path.write_text(mzml(*(spectrum(level + peaks(), f"scan={i}") for i in range(6))))
+    result = cli("convert", path, "-o", tmp_path / "out.h5")
+    assert result.exit_code == 0, result.stderr
+    assert "read 6, kept 6" in result.stderr

@@ -1,5 +1,6 @@
 """``spectrakit library``: built whole, found by name, checked, removed."""
 
+import gzip
 import json
 import os
 import signal
@@ -198,3 +199,16 @@ def test_records_read_as_tables_build_the_same_library(cli, msp, tmp_path, home,
     monkeypatch.setattr("spectrakit.verbs.library.read_parts", read_spectra)
     assert cli("library", "add", "mine", msp, "--replace").exit_code == 0
     assert (home / "libraries" / "mine.h5").read_bytes() == fast
+
+
+def test_a_file_that_breaks_off_late_leaves_nothing_kept_in_the_summary(cli, msp, tmp_path, home):
+    late = tmp_path / "late.msp.gz"
+    text = "".join(f"Name: a{i}\nNum Peaks: 1\n{100 + i}.5 {i}\n\n" for i in range(200))
+    late.write_bytes(gzip.compress(text.encode())[:-90])
+    result = cli("library", "add", "mine", msp, late, "--summary", tmp_path / "s.json")
+    assert result.exit_code == 3
+    told = json.loads((tmp_path / "s.json").read_text())
+    assert told["totals"]["kept"] == 0
+    first, _ = told["inputs"]
+    assert first["read"] == first["dropped"]["nothing was written"] > 0
+    assert not list(home.rglob("mine*"))

@@ -10,6 +10,7 @@ from spectrakit.spectrum import Axis, Modality, Molecule, Spectrum
 
 texts = st.text(max_size=12)  # any code point but surrogates, zero bytes included
 numbers = st.floats(allow_nan=True, width=64)
+missing_or_finite = st.floats(allow_nan=True, allow_infinity=False, width=64)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 integers = st.integers(-(1 << 62), 1 << 62)
 json_values = st.recursive(
@@ -56,20 +57,20 @@ def spectra(draw, trace=None):
         is_trace=is_trace,
         native_id=draw(texts),
         name=draw(texts),
-        ms_level=draw(integers),
+        ms_level=draw(st.integers(0, 1 << 62)),
         polarity=draw(st.sampled_from([-1, 0, 1])),
         is_profile=draw(st.sampled_from([None, False, True])),
-        precursor_mz=draw(numbers),
-        precursor_intensity=draw(numbers),
+        precursor_mz=draw(missing_or_finite),
+        precursor_intensity=draw(missing_or_finite),
         charge=draw(integers),
         adduct=draw(texts),
-        isolation_lower=draw(numbers),
-        isolation_upper=draw(numbers),
+        isolation_lower=draw(missing_or_finite),
+        isolation_upper=draw(missing_or_finite),
         collision_energy=draw(texts),
-        collision_energy_value=draw(numbers),
+        collision_energy_value=draw(missing_or_finite),
         collision_energy_unit=draw(texts),
         activation=draw(texts),
-        rt_seconds=draw(numbers),
+        rt_seconds=draw(missing_or_finite),
         instrument=draw(texts),
         sample=draw(texts),
         replicate=draw(integers),

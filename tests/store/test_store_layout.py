@@ -63,7 +63,7 @@ def everything(tmp_path_factory):
     path = tmp_path_factory.mktemp("layout") / "all.h5"
     axis = Axis(np.arange(3.0), "ppm")
     full = {
-        column.name: {"text": "x", "int": 3, "float": 2.5, "flag": True}[column.kind]
+        column.name: {"text": "x", "int": 1, "float": 2.5, "flag": True}[column.kind]
         for column in META
         if column.kind != "row" and column.name not in ("axis_unit", "extra")
     }
