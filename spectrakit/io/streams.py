@@ -12,10 +12,13 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from spectrakit.atomic import is_device
 from spectrakit.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 # Deflate cannot exceed 1032 to 1 and spectra stay far below: zlib on all-zero profile arrays
 # inside gzip reached 190 in the fixture files. The free part lets tiny files expand.
@@ -98,7 +101,7 @@ class _NamedFile(io.FileIO):
         super().__init__(on_disk(path), "rb")
         self._path = path
 
-    def readinto(self, buffer: bytearray, /) -> int | None:  # type: ignore[override]  # as above
+    def readinto(self, buffer: "Buffer", /) -> int | None:
         """Fill ``buffer`` and return how many bytes came.
 
         Raises:

@@ -177,6 +177,15 @@ def test_ion_mobility_becomes_a_column_in_the_order_of_the_peaks(tmp_path):
     assert s.columns["mean_inverse_reduced_ion_mobility"].tolist() == [0.9, 0.7]
 
 
+def test_the_unit_of_a_mobility_and_a_second_array_of_a_kind_are_kept(tmp_path):
+    """Milliseconds or V s/cm2 was not said; a second array of one kind replaced the first."""
+    term = cv("MS:1002893", "ion mobility array", unit="UO:0000028").replace('"unit"', '"ms"')
+    s = one(tmp_path, spectrum(peaks() + array((5.0, 6.0), term) + array((7.0, 8.0), term)))
+    columns = {name: column.tolist() for name, column in s.columns.items()}
+    assert columns == {"ion_mobility": [5.0, 6.0], "ion_mobility 2": [7.0, 8.0]}
+    assert s.extra == {"ion_mobility unit": "ms"}
+
+
 def test_second_scans_and_precursors_are_told_apart(tmp_path):
     second = PRECURSOR.replace("300.25", "150.125").replace("<precursorList", "<precursorList")
     s = one(tmp_path, spectrum(PARAMS + PRECURSOR + second + peaks()))
