@@ -208,6 +208,8 @@ class Draft:
             array.name = param.value or "array"
         elif param.name.endswith(" array"):
             array.name = param.name.removesuffix(" array").replace(" ", "_")
+            if param.unit_name:
+                self.extra.setdefault(f"{array.name} unit", param.unit_name)
         elif param.name.endswith("compression"):
             array.unknown = param.name
         else:
@@ -314,7 +316,7 @@ class Draft:
             elif array.role == INTENSITY_ARRAY and intensity is None:
                 intensity = intensities(unpack(array, big_endian=big_endian))
             else:
-                columns[array.name or "array"] = self._other(array, big_endian)
+                columns[_free(columns, array.name or "array")] = self._other(array, big_endian)
         if mz is None and intensity is None and not columns and not self.length:
             return np.empty(0), np.empty(0), {}
         if mz is None:
@@ -337,6 +339,12 @@ class Draft:
         except BadSpectrum as error:
             self.extra[f"{array.name or 'array'} (not read)"] = str(error)
             return np.empty(0)
+
+
+def _free(taken: Mapping[str, Any], name: str) -> str:
+    """Return ``name``, or with a number where an array before has it."""
+    names = (name if k == 1 else f"{name} {k}" for k in range(1, len(taken) + 2))
+    return next(free for free in names if free not in taken)
 
 
 def intensities(values: NDArray[Any]) -> FloatArray:

@@ -9,6 +9,7 @@ anything but one of a few plain destinations is closed: its value is part of the
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 from math import isnan
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from spectrakit.spectrum import FloatArray, Spectrum
 from spectrakit.spectrum_table import SpectrumTable
 
 _MOST_TEMPLATES = 64  # a file that needs more has no spectra that are written alike
+_MOST_HOLES = 200  # each costs one look at the whole block; instruments write about fifty
 _HOLE = re.compile(
     rb' (?:value|id|index|defaultArrayLength|encodedLength|spectrumRef)="([^"<]+)"'
     rb"|<binary>([^<]+)<"
@@ -153,10 +155,13 @@ def template_of(block: bytes, draft: Draft, model: Spectrum, redraft: Redraft) -
     """
     if sorted(array.role for array in draft.arrays) != [MZ_ARRAY, INTENSITY_ARRAY]:
         return None
+    matches = list(islice(_HOLE.finditer(block), _MOST_HOLES + 1))
+    if len(matches) > _MOST_HOLES:
+        return None
     texts: list[bytes] = []
     holes: list[Hole] = []
     done = 0
-    for match in _HOLE.finditer(block):
+    for match in matches:
         start, end = match.span(match.lastindex or 0)
         probe = _PROBE if match.lastindex == 1 else _BASE64_PROBE
         other = redraft(block[:start] + probe.encode() + block[end:])

@@ -42,6 +42,10 @@ _ENERGY_UNITS = {
     "NCE": ("UO", "UO:0000187", "percent"),
 }
 _NO_UNIT = ("", "", "")
+_OFFSETS = (
+    ("MS:1000828", "isolation window lower offset"),
+    ("MS:1000829", "isolation window upper offset"),
+)
 _METHODS = {  # name -> accession and the vocabulary's own name
     "CID": ("MS:1000133", "collision-induced dissociation"),
     "HCD": ("MS:1000422", "beam-type collision-induced dissociation"),
@@ -93,8 +97,9 @@ def _spectrum(spectrum: Spectrum, index: int, native_id: str) -> Iterator[str]:
         kind = ("MS:1000579", "MS1 spectrum") if spectrum.ms_level == 1 else _MSN
         yield _cv(*kind)
         yield _cv("MS:1000511", "ms level", str(spectrum.ms_level))
-    if spectrum.polarity:
-        yield _cv(*(_POSITIVE if spectrum.polarity > 0 else _NEGATIVE))
+    # A charge has no sign in mzML: of a negative one the polarity says it.
+    if polarity := spectrum.polarity or min(spectrum.charge, 0):
+        yield _cv(*(_POSITIVE if polarity > 0 else _NEGATIVE))
     if spectrum.is_profile is not None:
         yield _cv(*(_PROFILE if spectrum.is_profile else _CENTROID))
     if spectrum.name:
@@ -148,7 +153,7 @@ def _extra(spectrum: Spectrum) -> Iterator[str]:
     for key, value in spectrum.extra.items():
         for item in value if isinstance(value, list) else [value]:
             yield _user(
-                key, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+                key or "x-", item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
             )
 
 
@@ -159,15 +164,15 @@ def _precursor(spectrum: Spectrum) -> Iterator[str]:
     if isnan(mz) and isnan(lower) and isnan(energy) and not spectrum.charge and method is None:
         return
     yield '<precursorList count="1"><precursor>'
-    if not isnan(lower) and not isnan(upper):
-        target = mz if lower <= mz <= upper else (lower + upper) / 2
+    middle = (lower + upper) / 2
+    target = mz if isnan(middle) or lower <= mz <= upper else middle
+    offsets = (target - lower, upper - target)
+    if not all(map(isnan, offsets)):
         yield "<isolationWindow>"
         yield _cv("MS:1000827", "isolation window target m/z", repr(float(target)), _MZ_UNIT)
-        for accession, side, offset in (
-            ("MS:1000828", "lower", target - lower),
-            ("MS:1000829", "upper", upper - target),
-        ):
-            yield _cv(accession, f"isolation window {side} offset", repr(float(offset)), _MZ_UNIT)
+        for (accession, name), offset in zip(_OFFSETS, offsets, strict=True):
+            if not isnan(offset):
+                yield _cv(accession, name, repr(float(offset)), _MZ_UNIT)
         yield "</isolationWindow>"
     if not isnan(mz) or spectrum.charge:
         yield '<selectedIonList count="1"><selectedIon>'

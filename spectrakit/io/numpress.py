@@ -23,7 +23,7 @@ def decode_linear(data: bytes) -> NDArray[np.float64]:
         return np.empty(0)
     if len(data) < 12:
         raise NumpressError("linear data end early")
-    start = np.frombuffer(data, "<i4", count=min(2, (len(data) - 8) // 4), offset=8)
+    start = np.frombuffer(data, "<u4", count=min(2, (len(data) - 8) // 4), offset=8)
     if len(data) < 16:
         with np.errstate(over="ignore"):  # infinite values are dropped with their spectrum
             return start[:1] / fixed_point
@@ -39,7 +39,7 @@ def decode_linear(data: bytes) -> NDArray[np.float64]:
 
 def decode_pic(data: bytes) -> NDArray[np.float64]:
     """Return (n,) float64 from bytes packed as rounded positive integers."""
-    return _integers(np.frombuffer(data, np.uint8)).astype(np.float64)
+    return _integers(np.frombuffer(data, np.uint8)).view(np.uint32).astype(np.float64)
 
 
 def decode_slof(data: bytes) -> NDArray[np.float64]:
@@ -60,10 +60,10 @@ def _fixed_point(data: bytes) -> float:
     return value
 
 
-def _integers(data: Bytes) -> NDArray[np.int64]:
+def _integers(data: Bytes) -> NDArray[np.int32]:
     """Decode half-byte integers: a head says how many leading zero or F half-bytes were cut."""
     if len(data) == 0:
-        return np.empty(0, np.int64)
+        return np.empty(0, np.int32)
     nibbles = np.empty(2 * len(data), np.uint8)
     nibbles[::2] = data >> 4
     nibbles[1::2] = data & 0xF
@@ -89,4 +89,4 @@ def _integers(data: Bytes) -> NDArray[np.int64]:
     values[negative] |= np.where(cut < 32, np.uint32(0xFFFFFFFF) << np.minimum(cut, 31), 0).astype(
         np.uint32
     )
-    return values.view(np.int32).astype(np.int64)
+    return values.view(np.int32)

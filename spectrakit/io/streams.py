@@ -12,16 +12,20 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from spectrakit.atomic import is_device
 from spectrakit.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 # Deflate cannot exceed 1032 to 1 and spectra stay far below: zlib on all-zero profile arrays
 # inside gzip reached 190 in the fixture files. The free part lets tiny files expand.
 _MOST_EXPANSION = 400
 _FREE_BYTES = 64 << 20
 _PACKED = (b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")  # as below
+_BUFFER = 1 << 17
 STDIN = Path("-")
 _SPOOL = "SPECTRAKIT_STDIN_SPOOL"  # an environment variable, so that worker processes know
 COPY_AGAIN = "Copy it again from its source, or export it again."
@@ -90,6 +94,32 @@ class BoundedReader(io.RawIOBase):
         super().close()
 
 
+class _NamedFile(io.FileIO):
+    """A file whose errors name it: a drive may go while it is read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(on_disk(path), "rb")
+        self._path = path
+
+    def readinto(self, buffer: "Buffer", /) -> int | None:
+        """Fill ``buffer`` and return how many bytes came.
+
+        Raises:
+            InputError: the system cannot read on.
+        """
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+
+    def readall(self) -> bytes:
+        """Return all that is left; raises as ``readinto`` does."""
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+
+
 @contextmanager
 def open_bytes(path: Path, *, archives: bool = False) -> Generator[BinaryIO]:
     """Yield the decompressed bytes of ``path``.
@@ -107,7 +137,7 @@ def open_bytes(path: Path, *, archives: bool = False) -> Generator[BinaryIO]:
                 f"{path}: is a pipe or a device, not a file.",
                 hint="Pipe the spectra into '-', or give a file.",
             )
-        raw = on_disk(path).open("rb")
+        raw = io.BufferedReader(_NamedFile(path), _BUFFER)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _unreadable(path, error) from error
     with raw:

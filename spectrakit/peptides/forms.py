@@ -22,6 +22,8 @@ _ONE_TAG = re.compile(_TAG)
 _RARE = re.compile(rf"[{_RESIDUES}\[\](){{}}<>?+\-|#/:;.,@*\w ^]+")
 _MASS_SPELLING = re.compile(rf"([+-]\d[\d.]*)?((?:[{_RESIDUES}](?:[+-]\d[\d.]*)?)+)")
 _BRACKETED = re.compile(r"\(([^()]*(?:\([^()]*\))?[^()]*)\)")
+_UNPLACED = re.compile(r"\(\?|\)\[")  # (?DQ) of unknown order, (TIDE)[Phospho] somewhere in it
+_CHARGE = re.compile(r"(.*[^/])/(\d{1,2})", re.DOTALL)
 _FLANKED = re.compile(r"[A-Z\-_]\.(\S+)\.[A-Z\-_]")
 _NIST_NAME = re.compile(r"([A-Za-z\[\]().\d+\-]+?)/(\d{1,2})(?![\d.])")
 _NIST_MOD = re.compile(r"(-?\d+),([A-Za-z\-]*),([^()/]+)")
@@ -85,12 +87,14 @@ def read_peptide(text: str) -> tuple[str, int]:
     known = _parsed(plain) or _parsed(_from_brackets(plain)) or _parsed(_from_masses(plain))
     if known is not None:
         return str(known[0]), known[1]
-    return (_rare(plain), 0)
+    charged = _CHARGE.fullmatch(plain)
+    rare = _rare(charged[1] if charged else plain)
+    return rare, int(charged[2]) if charged and rare else 0
 
 
 def _from_brackets(text: str) -> str:
     """Turn ``C(+57.02)`` and ``M(ox)`` into tags; one before the first residue is terminal."""
-    if "(" not in text or text.count("(") > len(text) // 2:
+    if "(" not in text or text.count("(") > len(text) // 2 or _UNPLACED.search(text):
         return text
     changed = _BRACKETED.sub(lambda m: f"[{_name(m[1])}]", text)
     return re.sub(rf"^({_TAG})(?=[{_RESIDUES}])", r"\1-", changed)
@@ -114,7 +118,7 @@ def _rare(text: str) -> str:
     """Return ProForma that is not taken apart here, if it looks like that; else nothing."""
     if not _RARE.fullmatch(text) or not any(mark in text for mark in ("{", "<", "?", "#", "(")):
         return ""
-    bare = re.sub(r"\[[^\]]*\]|\{[^}]*\}|<[^>]*>|\^\d+|/\d+$|[()?\-+]", "", text)
+    bare = re.sub(r"\[[^\]]*\]|\{[^}]*\}|<[^>]*>|\^\d+|[()?\-+]", "", text)
     return text if bare and all(letter in _RESIDUES for letter in bare) else ""
 
 

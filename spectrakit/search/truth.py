@@ -67,7 +67,7 @@ class Row:
 
 
 def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
-    """Yield the lines of a tab- or comma-separated table with a header; ``-`` is stdin.
+    """Yield the lines of a tab-, comma- or semicolon-separated table with a header; ``-`` is stdin.
 
     Raises:
         InputError: unreadable, empty, not UTF-8, a required column missing, or a line whose
@@ -90,9 +90,10 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
     if not first.strip():
         raise InputError(f"{path}: line 1: the table is empty.", hint="Is it the right file?")
     tabs = "\t" in first
+    comma = ";" if ";" in first and "," not in first else ","  # Excel where commas are decimal
     reader = csv.reader(
         io.StringIO(text, newline=""),
-        delimiter="\t" if tabs else ",",
+        delimiter="\t" if tabs else comma,
         quoting=csv.QUOTE_NONE if tabs and '"' not in first else csv.QUOTE_MINIMAL,
     )
     header = [name.strip().lower() for name in next(reader, [])]

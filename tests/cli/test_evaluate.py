@@ -306,3 +306,12 @@ def test_truth_of_the_synthetic_run_is_accepted(cli, sample_mzml, tmp_path):
         assert (part["n"], part["value"], part["interval"]) == (32, 1.0, [1.0, 1.0])
         assert part["per_molecule"]["n"] == 22
     assert (result["fdr"]["unknowns"]["n"], result["fdr"]["unknowns"]["named"]) == (5, 0)
+
+
+def test_tables_with_semicolons_are_read(cli, tables):
+    """Excel writes them where commas are decimal; "column 'spectrum' is missing" was the answer."""
+    hits, truth = tables(SMALL_HITS, SMALL_TRUTH)
+    expected = cli("evaluate", "identify", hits, "--truth", truth).stdout
+    truth.write_text(truth.read_text().replace("\t", ";"))
+    done = cli("evaluate", "identify", hits, "--truth", truth)
+    assert (done.exit_code, done.stdout) == (0, expected)

@@ -1,5 +1,6 @@
 """Which files the words of a command line mean, and what is said of those that are none."""
 
+import errno
 import io
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from builders import mzml, peaks, read, spectrum
 
 from spectrakit.errors import InputError, UsageError
-from spectrakit.io import sniff
+from spectrakit.io import sniff, streams
 from spectrakit.io.inputs import expand_inputs
 
 MSP = "Name: X\nNum Peaks: 1\n1 1\n"
@@ -147,3 +148,31 @@ def test_the_suffix_is_not_believed(tmp_path):
         path = tmp_path / name
         path.write_text(text)
         assert sniff(path) == kind
+
+
+@pytest.mark.parametrize("name", ["a.mgf", "a.msp", "a.mzML"])
+def test_a_drive_that_goes_while_a_file_is_read(tmp_path, monkeypatch, cli, name):
+    """It ended the whole batch with "the system: Input/output error": now the file is named
+    and the others are finished."""
+    record = {
+        "a.mgf": "BEGIN IONS\nTITLE=a\n50 1\nEND IONS\n",
+        "a.msp": "Name: a\nNum Peaks: 1\n50 1\n\n",
+        "a.mzML": mzml(*[spectrum(peaks())] * 800),
+    }[name]
+    (tmp_path / name).write_text(record * (1 if name == "a.mzML" else 20_000))
+    (tmp_path / "b.mgf").write_text("BEGIN IONS\nTITLE=b\n50 1\nEND IONS\n")
+    reads = []
+
+    class Gone(io.FileIO):
+        def readinto(self, buffer):
+            reads.append(self.name)
+            if Path(self.name).name == name and len(reads) > 2:  # after its kind was found out
+                raise OSError(errno.EIO, "Input/output error")
+            return super().readinto(buffer)
+
+    monkeypatch.setattr(streams, "_NamedFile", type("Named", (streams._NamedFile, Gone), {}))
+    (tmp_path / "out").mkdir()
+    done = cli("convert", tmp_path / name, tmp_path / "b.mgf", "-o", tmp_path / "out")
+    assert done.exit_code == 3
+    assert f"{name}: cannot be read: Input/output error" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.h5")) == ["b.h5"]

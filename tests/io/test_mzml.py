@@ -137,6 +137,26 @@ def test_numpress_is_decoded_as_pyopenms_does(tmp_path, accession, method, zippe
     np.testing.assert_allclose(s.mz, values, rtol=2e-3 if method == "slof" else 1e-2, atol=0.5)
 
 
+def test_numpress_numbers_of_all_32_bits(tmp_path):
+    """First m/z and counts above 2^31 became negative; pyopenms reads them unsigned."""
+    pyopenms = pytest.importorskip("pyopenms")
+    config = pyopenms.NumpressConfig()
+    config.setCompression("linear")
+    config.estimate_fixed_point, config.numpressFixedPoint = False, 1e6
+    coder = pyopenms.MSNumpressCoder()
+    text = coder.encodeNP([3000.5, 3100.25, 4000.5], False, config)
+    counts = bytes.fromhex("00 0e 50 d2 b7 19 08 54 32 10")  # 3e9, 1, 0xF1234580
+    config.setCompression("pic")
+    expected: list[float] = []
+    coder.decodeNPRaw(counts, expected, config)
+    assert expected[0] == 3e9
+    mz = binary(text, MZ + TYPES["d"] + cv("MS:1002312", "MS-Numpress linear"))
+    pic = cv("MS:1002313", "MS-Numpress positive integer compression")
+    intensity = binary(base64.b64encode(counts).decode(), INTENSITY + TYPES["d"] + pic)
+    s = one(tmp_path, spectrum(mz + intensity, length=3))
+    assert (s.mz.tolist(), s.intensity.tolist()) == ([3000.5, 3100.25, 4000.5], expected)
+
+
 def test_referenced_groups_count_as_written_in_place(tmp_path):
     group = (
         '<referenceableParamGroupList count="1"><referenceableParamGroup id="g">'
@@ -155,6 +175,15 @@ def test_ion_mobility_becomes_a_column_in_the_order_of_the_peaks(tmp_path):
     s = one(tmp_path, spectrum(arrays))
     assert s.mz.tolist() == [100.0, 200.0]
     assert s.columns["mean_inverse_reduced_ion_mobility"].tolist() == [0.9, 0.7]
+
+
+def test_the_unit_of_a_mobility_and_a_second_array_of_a_kind_are_kept(tmp_path):
+    """Milliseconds or V s/cm2 was not said; a second array of one kind replaced the first."""
+    term = cv("MS:1002893", "ion mobility array", unit="UO:0000028").replace('"unit"', '"ms"')
+    s = one(tmp_path, spectrum(peaks() + array((5.0, 6.0), term) + array((7.0, 8.0), term)))
+    columns = {name: column.tolist() for name, column in s.columns.items()}
+    assert columns == {"ion_mobility": [5.0, 6.0], "ion_mobility 2": [7.0, 8.0]}
+    assert s.extra == {"ion_mobility unit": "ms"}
 
 
 def test_second_scans_and_precursors_are_told_apart(tmp_path):

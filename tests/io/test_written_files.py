@@ -9,6 +9,9 @@ from test_dialects import FRAGHUB, MSDIAL, NIST_PEPTIDE
 from test_massbank import RECORD
 from test_round_trip import same
 
+from spectrakit.io.writers import write_spectra
+from spectrakit.spectrum import Axis, Modality, Spectrum
+
 WRITTEN = ("mzML", "mgf", "msp", "txt", "mzML.gz", "mgf.gz", "msp.gz", "txt.gz")
 
 
@@ -89,3 +92,22 @@ def test_pyteomics_reads_what_is_written(tmp_path, cli, store):
                 if suffix == "mgf":
                     assert b["params"]["pepmass"][0] == a.precursor_mz
                     assert b["params"].get("seq", "") == a.molecule.peptide
+
+
+def test_half_a_window_a_sign_and_a_nameless_value_survive_mzml(tmp_path):
+    """The lower edge alone, the sign of a charge without polarity, and an extra without a name
+    were lost."""
+    half = dataclasses.replace(plain(), precursor_mz=500.5, isolation_lower=499.25)
+    sign = dataclasses.replace(plain(), precursor_mz=500.5, charge=-2)
+    nameless = dataclasses.replace(plain(), extra={"": "text"})
+    write_spectra(tmp_path / "a.mzML", [half, sign, nameless])
+    (a, b, c), _ = read(tmp_path / "a.mzML")
+    assert (a.precursor_mz, a.isolation_lower) == (500.5, 499.25)
+    assert np.isnan(a.isolation_upper)
+    assert b.charge == -2
+    assert c.extra == {"x-": "text"}
+
+
+def plain():
+    axis = Axis(np.array([100.5, 200.25]), "m/z")
+    return Spectrum(Modality.MSMS, axis, np.array([1.0, 2.0]), native_id="scan=1", ms_level=2)

@@ -23,6 +23,9 @@ from spectrakit.peptides.modifications import _TABLE, mass_of
         ("_(ac)PEPM(ox)_", "[Acetyl]-PEPM[Oxidation]", 0),
         ("PEPM(Oxidation (M))K", "PEPM[Oxidation]K", 0),
         ("<13C>PEPTIDE", "<13C>PEPTIDE", 0),  # ProForma that is kept, not taken apart
+        ("<[Carbamidomethyl]@C>PEPC/2", "<[Carbamidomethyl]@C>PEPC", 2),
+        ("(?DQ)NGTWEM/2", "(?DQ)NGTWEM", 2),  # was [?DQ]-NGTWEM
+        ("PEP(TIDE)[+79.966]", "PEP(TIDE)[+79.966]", 0),  # was PEP[TIDE][+79.966]
         ("*..*", "", 0),  # GNPS writes this everywhere
         ("n-AC", "", 0),  # a sequence tag of Mascot's query language
         ("", "", 0),
