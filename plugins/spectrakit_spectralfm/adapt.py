@@ -20,6 +20,7 @@ from spectrakit_spectralfm.places import coordinate
 from spectrakit_spectralfm.plugin import AdaptOptions
 from spectrakit_spectralfm.references import Labelled, chosen_property, labelled
 from spectrakit_spectralfm.spectra import CommonAxis
+from spectrakit_spectralfm.switches import check_adapt
 from spectrakit_spectralfm.writing import save_calibration, write_calibration
 
 LEAST_SAMPLES = 3
@@ -30,9 +31,11 @@ def run(job: Job, options: AdaptOptions) -> Path:
     """Fit a calibration and return its bundle.
 
     Raises:
-        MismatchError: an adapted model, too few samples, or values that are all the same.
+        MismatchError: an adapted model, too few samples, values that are all the same or in two
+            units, or a rate at which nothing finite is learned.
         UsageError: a property or blocks that are not there.
     """
+    check_adapt(options)
     model, told = load_pretrained(job.parent)
     if options.label:
         return run_classes(job, options, model, told)
@@ -75,7 +78,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
     say(f"spectralfm: {len(data)} samples, error of {left} left out {found.error:.4g} "
         f"{data.unit}".rstrip() + _beside(found, tuning))  # fmt: skip
     curves = found.calibration.readout
-    held = labelled(job.valid, name, data.common) if len(job.valid) else None
+    held = labelled(job.valid, name, data.common, data.unit) if len(job.valid) else None
     before = [*told.get("lineage", ["pretrain"]), f"adapt {tuning.how} to {name}, n={len(data)}"]
     about = {
         "model": found.calibration.model.config.as_json(),

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from spectrakit.bundle import write_bundle
-from spectrakit.errors import MismatchError, UsageError
+from spectrakit.errors import MismatchError
 from spectrakit.log import say
 from spectrakit.plugin import Job
 from spectrakit.train.checkpoint import MODEL, Checkpoint, Maker, plain_tensors, write_checkpoint
@@ -29,14 +29,8 @@ def run_classes(job: Job, options: AdaptOptions, model: SpectralModel, told: Any
 
     Raises:
         MismatchError: nothing to learn from.
-        UsageError: an option that is of numbers, or an unknown column.
+        UsageError: an unknown column.
     """
-    if options.property or options.how != "head" or options.readout != "linear":
-        raise UsageError(
-            "label= names materials with a linear head; property=, how= and readout= are of "
-            "numbers.",
-            hint="Leave out one of the two.",
-        )
     data = named(job.train, options.label)
     if data is None:
         raise MismatchError(

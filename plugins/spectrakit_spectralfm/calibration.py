@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from spectrakit.errors import MismatchError
 from spectrakit_spectralfm.model import ModelConfig, SpectralModel
 from spectrakit_spectralfm.reading import LEVELS, Reader
 from spectrakit_spectralfm.spectra import CommonAxis
@@ -115,3 +116,11 @@ class Calibration(nn.Module):
         slack = BEYOND * (high - low)
         self.limits.copy_(torch.tensor([low - slack, high + slack]))
         self.known_spread.fill_(float(known.std()))
+
+
+def check_finite(step: int, value: float, what: str = "the loss") -> None:
+    """Raise MismatchError where steps of a calibration ended at no number."""
+    if not np.isfinite(value):
+        raise MismatchError(
+            f"step {step}: {what} is not finite.", hint="Start again with a lower rate=."
+        )

@@ -10,6 +10,7 @@ Source: Geifman and El-Yaniv 2017 (selective classification), section 3, with th
 answers in place of their bound, which needs hundreds of samples.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,15 @@ from spectrakit.transfer.ridge import Ridge
 from spectrakit_spectralfm.calibration import Calibration
 from spectrakit_spectralfm.leftout import left_out
 from spectrakit_spectralfm.model import SpectralModel
-from spectrakit_spectralfm.spectra import CommonAxis, Traces, on_common_axis, trace_of
+from spectrakit_spectralfm.spectra import (
+    CommonAxis,
+    Trace,
+    Traces,
+    on_common_axis,
+    say_dropped,
+    trace_of,
+    without_gaps,
+)
 
 UNKNOWN = "unknown"
 LEAST_OF_CLASS = 2
@@ -47,33 +56,44 @@ class Named:
 def named(data: Any, column: str, common: CommonAxis | None = None) -> Named | None:
     """Return the samples that have a name in a column; None where there is none.
 
-    Replicates of a sample are averaged.
+    Replicates of a sample are averaged; what is left out is counted and said.
 
     Raises:
         UsageError: no sample has such a column.
         MismatchError: spectra on several axes or of several techniques.
     """
-    found: dict[tuple[str, str], list[Any]] = {}
-    about: dict[tuple[str, str], tuple[str, str]] = {}
+    told_of: list[tuple[Trace, tuple[str, str], str, str]] = []
+    dropped: Counter[str] = Counter()
     columns: dict[str, None] = {}
     files = [str(part.store.path) for part in data.parts for _ in part.rows]
     for row, (spectrum, file) in enumerate(zip(data, files, strict=True)):
         told = spectrum.sample_info
         trace = trace_of(spectrum, file)
-        if told is None or isinstance(trace, str):
+        if isinstance(trace, str):
+            dropped[trace] += 1
             continue
-        columns.update(dict.fromkeys(told.columns))
-        name = str(told.columns.get(column, "")).strip()
-        if name and name.lower() != "nan":
-            key = (file, spectrum.sample or str(row))
-            found.setdefault(key, []).append(trace)
-            about[key] = name, told.group or "/".join(key)
+        columns.update(dict.fromkeys(told.columns if told else ()))
+        name = str(told.columns.get(column, "")).strip() if told else ""
+        if told is None or not name or name.lower() == "nan":
+            dropped[f"without '{column}'"] += 1
+            continue
+        key = (file, spectrum.sample or str(row))
+        told_of.append((trace, key, name, told.group or spectrum.sample or "/".join(key)))
     if column not in columns and common is None:
         raise UsageError(
             f"the samples have no column '{column}'. {did_you_mean(column, columns)}".rstrip(),
             hint=f"Columns: {', '.join(columns) or 'none'}. `spectrakit convert FILES --samples "
             "SHEET -o STORE.h5` adds them.",
         )
+    kept = without_gaps([one for one, *_ in told_of])
+    if len(kept) < len(told_of):
+        dropped["with missing values"] = len(told_of) - len(kept)
+    say_dropped(dropped)
+    found: dict[tuple[str, str], list[Trace]] = {}
+    about: dict[tuple[str, str], tuple[str, str]] = {}
+    for trace, key, name, group in (told_of[k] for k in kept):
+        found.setdefault(key, []).append(trace)
+        about[key] = name, group
     if not found:
         return None
     rows: list[FloatArray] = []

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from spectrakit.transfer.ridge import Ridge
-from spectrakit_spectralfm.calibration import Calibration
+from spectrakit_spectralfm.calibration import Calibration, check_finite
 from spectrakit_spectralfm.leftout import left_out, numbered
 from spectrakit_spectralfm.meta import start_for_instruments
 from spectrakit_spectralfm.model import SpectralModel
@@ -118,9 +118,12 @@ def _with_head(
     return calibration, _solve_head(calibration, data, rows)
 
 
-def _solve_head(calibration: Calibration, data: Labelled, rows: np.ndarray) -> np.ndarray:
+def _solve_head(
+    calibration: Calibration, data: Labelled, rows: np.ndarray, steps: int = 0
+) -> np.ndarray:
     """Put the ridge head of some rows into a calibration; return its leave-one-out residuals."""
     features = calibration.each(calibration.features, data.spectra[rows])
+    check_finite(steps, float(features.abs().max()), "the encoder's answer")
     values, known = features.double().numpy(), data.known[rows]
     ridge = Ridge(values, known[:, None])
     residuals = left_out(ridge, values, known, [data.groups[row] for row in rows])
@@ -174,8 +177,9 @@ def _tuned(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(added, 1.0)
         optimiser.step()
+        check_finite(step, float(loss.detach()))
         progress(step, float(loss.detach()))
-    _solve_head(calibration, data, rows)
+    _solve_head(calibration, data, rows, tuning.steps)
     return calibration
 
 

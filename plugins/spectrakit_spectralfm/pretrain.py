@@ -21,6 +21,7 @@ from spectrakit_spectralfm.model import TECHNIQUES, ModelConfig, SpectralModel
 from spectrakit_spectralfm.places import coordinate
 from spectrakit_spectralfm.plugin import PretrainOptions, plugin
 from spectrakit_spectralfm.spectra import Traces, traces_of
+from spectrakit_spectralfm.switches import check_pretrain
 from spectrakit_spectralfm.wavelet import pywavelets
 
 JUDGED = 256  # held-out spectra that a validation looks at
@@ -97,7 +98,13 @@ def seen_by_technique(traces: Traces) -> dict[str, list[float]]:
 
 
 def run(job: Job, options: PretrainOptions) -> Path:
-    """Pretrain the model, or the operator, and return the run."""
+    """Pretrain the model, or the operator, and return the run.
+
+    Raises:
+        UsageError: switches that do nothing, or numbers that do not fit each other.
+        MismatchError: nothing to learn from.
+    """
+    check_pretrain(options, job.parent)
     if options.stage == "operator":
         from spectrakit_spectralfm.operator_pretrain import run as pretrain_operator
 

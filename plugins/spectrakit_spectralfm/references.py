@@ -1,18 +1,23 @@
 """Labelled samples for ``adapt``: the mean spectrum of each sample and its reference value."""
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
+from spectrakit.spectrum import FloatArray
 from spectrakit_spectralfm.leftout import numbered
 from spectrakit_spectralfm.spectra import (
     CommonAxis,
     Trace,
     Traces,
     on_common_axis,
+    say_dropped,
     trace_of,
+    without_gaps,
 )
 
 
@@ -66,36 +71,69 @@ def chosen_property(data: Any, wanted: str) -> str:
     return wanted or next(iter(names))
 
 
-def labelled(data: Any, name: str, common: CommonAxis | None = None) -> Labelled | None:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A spectrum with its value; ``key``: file and sample."""
+
+    trace: Trace
+    known: float
+    key: tuple[str, str]
+    group: str
+
+
+def labelled(
+    data: Any, name: str, common: CommonAxis | None = None, unit: str = ""
+) -> Labelled | None:
     """Return the samples that have the property; None where there is none.
 
     Replicates of one sample are averaged: they are one measurement of one value, and leaving one
-    of them out would leave nothing out.
+    of them out would leave nothing out. A sample that several files name is one group of theirs.
+    What is left out is counted and said.
+
+    Args:
+        data: the spectra.
+        name: of the property.
+        common: the axis; None: that of the first spectrum.
+        unit: of the values; empty: that of the first that has one.
 
     Raises:
-        MismatchError: spectra on several axes or of several techniques.
+        MismatchError: spectra on several axes or of several techniques, values in two units.
     """
-    samples: dict[tuple[str, str], list[tuple[Trace, float]]] = {}
-    groups: dict[tuple[str, str], str] = {}
+    found: list[_Row] = []
+    dropped: Counter[str] = Counter()
     files = [str(part.store.path) for part in data.parts for _ in part.rows]
-    unit = ""
     for row, (spectrum, file) in enumerate(zip(data, files, strict=True)):
-        found = trace_of(spectrum, file)
+        trace = trace_of(spectrum, file)
         told = spectrum.sample_info.targets.get(name) if spectrum.sample_info else None
-        if isinstance(found, str) or told is None or not np.isfinite(told.value):
-            continue
-        unit = told.unit or unit
-        key = (file, spectrum.sample or str(row))
-        samples.setdefault(key, []).append((found, told.value))
-        groups[key] = spectrum.sample_info.group or "/".join(key)
+        if isinstance(trace, str):
+            dropped[trace] += 1
+        elif told is None or not np.isfinite(told.value):
+            dropped[f"without '{name}'"] += 1
+        else:
+            unit = unit or told.unit
+            if told.unit and told.unit != unit:
+                raise MismatchError(
+                    f"'{name}' is in '{unit}' and in '{told.unit}' (sample '{spectrum.sample}' of "
+                    f"{Path(file).name}).",
+                    hint="Bring the values to one unit: spectrakit convert FILES --targets TABLE.",
+                )
+            sample = spectrum.sample or str(row)
+            group = spectrum.sample_info.group or spectrum.sample or f"{file}/{row}"
+            found.append(_Row(trace, told.value, (file, sample), group))
+    kept = without_gaps([one.trace for one in found])
+    if len(kept) < len(found):
+        dropped["with missing values"] = len(found) - len(kept)
+    say_dropped(dropped)
+    samples: dict[tuple[str, str], list[_Row]] = {}
+    for k in kept:
+        samples.setdefault(found[k].key, []).append(found[k])
     if not samples:
         return None
-    rows, known = [], []
-    for pairs in samples.values():
-        values, common = on_common_axis(Traces(tuple(one for one, _ in pairs)), common)
+    rows: list[FloatArray] = []
+    for of in samples.values():
+        values, common = on_common_axis(Traces(tuple(one.trace for one in of)), common)
         rows.append(values.mean(axis=0))
-        known.append(pairs[0][1])
-    assert common is not None  # there was a group
-    return Labelled(
-        np.array(rows), np.array(known, np.float64), common, unit, tuple(groups.values())
-    )
+    assert common is not None  # there was a sample
+    first = [of[0] for of in samples.values()]
+    known = np.array([one.known for one in first], np.float64)
+    return Labelled(np.array(rows), known, common, unit, tuple(one.group for one in first))

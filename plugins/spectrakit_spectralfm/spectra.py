@@ -1,8 +1,8 @@
 """The spectra of a dataset in memory, on their own axes, and any part of them at any resolution."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import MismatchError
 from spectrakit.log import say
-from spectrakit.spectrum import FloatArray, Spectrum
+from spectrakit.preprocess.axes import convert_axis, convertible
+from spectrakit.spectrum import FloatArray, Modality, Spectrum
 from spectrakit_spectralfm.model import TECHNIQUES
 
 LEAST_POINTS = 16
@@ -23,7 +24,10 @@ FLAT = 1e-12  # a spread below this part of the largest value is rounding, not s
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One spectrum, its axis rising. ``values`` and ``axis`` (p,)."""
+    """One spectrum, its axis rising. ``values`` and ``axis`` (p,), without what is not finite.
+
+    ``gaps``: some of it was not.
+    """
 
     values: FloatArray
     axis: FloatArray
@@ -32,6 +36,7 @@ class Trace:
     name: str
     sample: str
     absorbance: bool = False
+    gaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,24 @@ def traces_of(data: Any) -> Traces:
             dropped[found] += 1
         else:
             kept.append(found)
+    say_dropped(dropped)
+    return Traces(tuple(kept), dropped)
+
+
+def say_dropped(dropped: Counter[str]) -> None:
+    """Say how many spectra were left out, and why; nothing where none was."""
     if dropped:
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(dropped.items()))
         say(f"spectralfm: spectra left out: {reasons}")
-    return Traces(tuple(kept), dropped)
+
+
+def without_gaps(traces: Sequence[Trace]) -> list[int]:
+    """Return the rows that one calibration can take: those without a missing value.
+
+    Where every spectrum has gaps they may be the same channels: all are kept, and the axes tell.
+    """
+    whole = [row for row, one in enumerate(traces) if not one.gaps]
+    return whole or list(range(len(traces)))
 
 
 def _with_files(data: Any) -> Iterator[tuple[Spectrum, str]]:
@@ -109,6 +128,7 @@ def trace_of(spectrum: Spectrum, file: str = "") -> Trace | str:
         f"{file} '{spectrum.native_id or spectrum.sample}'",
         spectrum.sample,
         spectrum.value_unit in ABSORBANCE,
+        not finite.all(),
     )
 
 
@@ -156,7 +176,8 @@ def on_common_axis(
     Args:
         traces: at least one.
         wanted: the axis; None: that of the first spectrum.
-        covering: resample spectra whose axis covers the wanted one, as a bundle does.
+        covering: bring spectra to the unit of the axis, and resample those whose axis covers it,
+            as a bundle does.
 
     Raises:
         MismatchError: nothing is there, or a spectrum is of another technique or axis.
@@ -166,6 +187,8 @@ def on_common_axis(
     first = traces.traces[0]
     common = wanted or CommonAxis(first.axis, first.unit, first.technique)
     rows = [_on_axis(one, common, covering) for one in traces.traces]
+    for unit in sorted({one.unit for one in traces.traces} - {common.unit}):
+        say(f"spectralfm: axes are brought from {unit} to {common.unit}, as of vacuum")
     n = sum(len(one.axis) != len(common.axis) for one in traces.traces)
     if n:
         say(f"spectralfm: {n} spectra on other axes are resampled to {_span(common)}")
@@ -179,17 +202,28 @@ def _on_axis(one: Trace, common: CommonAxis, covering: bool) -> FloatArray:
             f"{TECHNIQUES[common.technique]}.",
             hint="Choose spectra of one technique and axis with --where.",
         )
-    same = one.unit == common.unit and len(one.axis) == len(common.axis)
-    if same and np.abs(one.axis - common.axis).max() <= SAME_AXIS * np.ptp(common.axis):
-        return one.values
-    if covering and one.unit == common.unit:
-        covers = one.axis[0] <= common.axis[0] and one.axis[-1] >= common.axis[-1]
-        if covers:
-            return np.interp(common.axis, one.axis, one.values)
+    told = _in_unit(one, common) if covering else one
+    if told.unit == common.unit:
+        same = len(told.axis) == len(common.axis)
+        if same and np.abs(told.axis - common.axis).max() <= SAME_AXIS * np.ptp(common.axis):
+            return told.values
+        if covering and told.axis[0] <= common.axis[0] and told.axis[-1] >= common.axis[-1]:
+            return np.interp(common.axis, told.axis, told.values)
     raise MismatchError(
         f"{one.name} has {_span(one)}, where {_span(common)} are read.",
         hint="Choose spectra on one axis with --where, or resample them.",
     )
+
+
+def _in_unit(one: Trace, common: CommonAxis) -> Trace:
+    """Return a spectrum in the unit of the axis; as it is where there is no map, as for Raman."""
+    exact = convertible(one.unit, common.unit) and one.unit != common.unit
+    if not exact or TECHNIQUES[one.technique] == Modality.RAMAN or not (one.axis > 0).all():
+        return one
+    axis, values = convert_axis(one.axis, one.unit, common.unit), one.values
+    if axis[0] > axis[-1]:
+        axis, values = axis[::-1], values[::-1]
+    return replace(one, axis=axis, values=values, unit=common.unit)
 
 
 def _span(told: Trace | CommonAxis) -> str:

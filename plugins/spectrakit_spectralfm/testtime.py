@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from spectrakit_spectralfm.batches import hidden_tokens
-from spectrakit_spectralfm.calibration import Calibration
+from spectrakit_spectralfm.calibration import Calibration, check_finite
 from spectrakit_spectralfm.spectra import Traces
 
 LEAST_SPECTRA = 4
@@ -79,6 +79,9 @@ def trained(
         spectra: raw, on its axis; at least 2.
         how: the training.
         progress: called with the number of the step, its loss and the distance.
+
+    Raises:
+        MismatchError: the rate is so high that nothing finite is learned.
     """
     calibration = deepcopy(start)
     calibration.requires_grad_(False)
@@ -103,7 +106,10 @@ def trained(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(free, 1.0)
         optimiser.step()
+        check_finite(step, float(loss.detach()))
         progress(step, float(loss.detach()), float(apart.detach()))
+    features = calibration.each(calibration.features, spectra)
+    check_finite(how.steps, float(features.abs().max()), "the encoder's answer")
     if how.centre:
         _centre(calibration, spectra)
     return calibration

@@ -4,6 +4,7 @@ It writes a bundle or, where the gate refuses, none: the calibration as it was s
 The bundle states no interval, since errors on the old instrument say nothing of the new one.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from spectrakit.errors import MismatchError
@@ -12,7 +13,13 @@ from spectrakit.plugin import Job, Stopped
 from spectrakit_spectralfm.calibration import common_of
 from spectrakit_spectralfm.load import lineage, load_calibration
 from spectrakit_spectralfm.plugin import TttOptions
-from spectrakit_spectralfm.spectra import Traces, on_common_axis, traces_of
+from spectrakit_spectralfm.spectra import (
+    Traces,
+    on_common_axis,
+    say_dropped,
+    traces_of,
+    without_gaps,
+)
 from spectrakit_spectralfm.testtime import (
     LEAST_SPECTRA,
     Training,
@@ -46,7 +53,11 @@ def run(job: Job, options: TttOptions) -> Path:
             hint="Give -m the run of `spectrakit adapt`, and all spectra at once.",
         )
     found = traces_of(job.train), traces_of(job.valid)
-    traces = Traces((*found[0].traces, *found[1].traces))
+    every = (*found[0].traces, *found[1].traces)
+    kept = without_gaps(every)
+    if len(kept) < len(every):
+        say_dropped(Counter({"with missing values": len(every) - len(kept)}))
+    traces = Traces(tuple(every[k] for k in kept))
     if len(traces) < LEAST_SPECTRA:
         raise MismatchError(
             f"{len(traces)} spectra are too few to know an instrument by; {LEAST_SPECTRA} are "

@@ -133,7 +133,7 @@ def tiny(cli, spectralfm):
     """Run a training verb at tiny sizes."""
 
     def run(verb, out, *settings, inputs, model="spectralfm"):
-        sizes = TINY if verb == "pretrain" else ()
+        sizes = TINY if verb == "pretrain" and "stage=operator" not in settings else ()
         chosen = dict(one.split("=") for one in (*sizes, *settings))
         told = [word for item in chosen.items() for word in ("-s", "=".join(item))]
         return cli(verb, *inputs, "-m", model, "-o", out, *told)
@@ -161,3 +161,18 @@ def adapted(tiny, pretrained, labelled, runs):
         result = tiny("adapt", runs / "head", inputs=[labelled], model=pretrained)
         assert result.exit_code == 0, result.stderr
     return runs / "head"
+
+
+@pytest.fixture
+def one_error():
+    """Check the exit code, and that the error is one line and at most one hint."""
+
+    def check(result, code, *told):
+        assert result.exit_code == code, result.stderr
+        lines = result.stderr.strip().splitlines()
+        start = next(k for k, line in enumerate(lines) if line.startswith("spectrakit: error: "))
+        assert len(lines) - start <= 2, lines[start:]
+        for words in told:
+            assert words in " ".join(lines[start:]), lines[start:]
+
+    return check

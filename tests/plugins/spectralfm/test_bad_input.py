@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from shutil import copyfile
 
 import numpy as np
+import pytest
 
 from spectrakit.run import Run
 from spectrakit.spectrum import Axis, Modality, Spectrum
@@ -30,17 +31,7 @@ def written(path, n, axis, *, modality=Modality.NIR, labels=True, unit="nm"):
     return path
 
 
-def one_error(result, code, *told):
-    """Check the exit code, and that the error is one line and at most one hint."""
-    assert result.exit_code == code, result.stderr
-    lines = result.stderr.strip().splitlines()
-    start = next(k for k, line in enumerate(lines) if line.startswith("spectrakit: error: "))
-    assert len(lines) - start <= 2, lines[start:]
-    for words in told:
-        assert words in " ".join(lines[start:]), lines[start:]
-
-
-def test_one_labelled_sample_is_too_few(tiny, pretrained, tmp_path):
+def test_one_labelled_sample_is_too_few(one_error, tiny, pretrained, tmp_path):
     store = written(tmp_path / "one.h5", 1, np.linspace(1100.0, 2300.0, 121))
     result = tiny("adapt", tmp_path / "a", inputs=[store], model=pretrained)
     one_error(result, 4, "1 sample with 'moisture' to learn from; 3 are the least", "10 to 30")
@@ -85,7 +76,9 @@ def test_one_spectrum_gets_the_answer_that_it_gets_among_others(cli, adapted, la
     assert abs(value(alone) - value(among)) < 1e-3
 
 
-def test_a_run_goes_on_with_its_own_data_only(tiny, cli, corpus, labelled, tmp_path, monkeypatch):
+def test_a_run_goes_on_with_its_own_data_only(
+    one_error, tiny, cli, corpus, labelled, tmp_path, monkeypatch
+):
     store, run = tmp_path / "mine.h5", tmp_path / "run"
     copyfile(corpus, store)
 
@@ -106,3 +99,21 @@ def test_one_spectrum_alone_makes_batches_of_one_and_that_is_said(tiny, tmp_path
     result = tiny("pretrain", tmp_path / "p", "steps=2", inputs=[store])
     assert result.exit_code == 0, result.stderr
     assert "batches of 1 rows instead of 16" in result.stderr
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("um", 1e-3), ("cm-1", None)])
+def test_ttt_reads_the_units_that_identify_reads(tiny, adapted, tmp_path, unit, scale):
+    axis = np.linspace(1100.0, 2300.0, 121)
+    nm = written(tmp_path / "nm.h5", 12, axis, labels=False)
+    same = axis * scale if scale else 1e7 / axis
+    other = written(tmp_path / "other.h5", 12, same, labels=False, unit=unit)
+    for out, path in (("a", nm), ("b", other)):
+        result = tiny(
+            "ttt", tmp_path / out, "steps=2", "least_moved=0", inputs=[path], model=adapted
+        )  # fmt: skip
+        assert result.exit_code == 0, result.stderr
+    assert f"from {unit} to nm, as of vacuum" in result.stderr
+    one, two = (
+        (tmp_path / run / "student/calibration@2/predict.onnx").read_bytes() for run in "ab"
+    )
+    assert one == two

@@ -102,7 +102,7 @@ def test_the_limit_is_the_least_from_which_enough_answers_are_right():
         ({"talc": 5}, ("label=material",), 4, "have 'material' talc: nothing can be learned"),
         ({"talc": 5, "starch": 1}, ("label=material",), 4, "class 'starch' has 1 sample; 2 are"),
         ({"talc": 5}, ("label=matrial",), 2, "Did you mean 'material'?"),
-        ({"talc": 5}, ("label=material", "how=lora"), 2, "are of numbers"),
+        ({"talc": 5}, ("label=material", "how=lora"), 2, "how= is of numbers"),
     ],
 )
 def test_what_cannot_be_named_is_said_in_one_line(
