@@ -356,7 +356,7 @@ def intensities(values: NDArray[Any]) -> FloatArray:
 OWN_PREFIX = "spectrakit "  # user parameters of our own writer that become fields again
 
 
-_HIGHEST_COUNT = 1e9  # of anything that a spectrum has
+_HIGHEST_COUNT = 2.0**53  # up to which a float holds every whole number
 
 
 def _count(text: str | None) -> int:

@@ -217,7 +217,7 @@ def test_every_selected_ion_of_several_precursors_is_kept(tmp_path, cli):
 
 
 def test_a_spectrum_of_very_many_parameters_costs_no_minutes(tmp_path):
-    """Each was tried for a hole by reading all of them again: 4,000 took 23 CPU seconds."""
+    """Each was tried for a hole by reading all of them again: 2,000 took 6 CPU seconds."""
     many = "".join(f'<userParam name="a{i}" value="{i}"/>' for i in range(20_000))
     (tmp_path / "a.mzML").write_text(mzml(spectrum(many + peaks())))
     account = InputAccount("a")
