@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
 from spectrakit.transfer.pls import LATENT_VARIABLES, cv_groups, fit_pls, residuals_left_out
+from spectrakit.transfer.products import Products, products
 from spectrakit.transfer.standard_samples import Standards
 
 FloatArray = NDArray[np.float64]
@@ -55,7 +56,7 @@ class PlsCalibration:
 
     Attributes:
         rows: (n, p) centred preprocessed spectra.
-        gram: (n, n) their products.
+        gram: their products.
         centre: (p,) what they were centred on.
         known: (n, k) reference values.
         weight: (n,) 1, or 0 where left out.
@@ -63,7 +64,7 @@ class PlsCalibration:
     """
 
     rows: FloatArray
-    gram: FloatArray
+    gram: Products
     centre: FloatArray
     known: FloatArray
     weight: FloatArray
@@ -140,10 +141,14 @@ class Instruments:
         return self.source.mean(axis=0)
 
     @cached_property
-    def gram(self) -> FloatArray:
-        """(n, n) products of the centred source spectra."""
-        rows = self.source - self.centre
-        return rows @ rows.T
+    def rows(self) -> FloatArray:
+        """(n, p) centred source spectra."""
+        return self.source - self.centre
+
+    @cached_property
+    def gram(self) -> Products:
+        """Products of the centred source spectra."""
+        return products(self.rows)
 
     @cached_property
     def groups(self) -> Rows:
@@ -167,7 +172,7 @@ class Instruments:
         key = weight.tobytes()
         if key not in self._models:
             self._models[key] = PlsCalibration(
-                self.source - self.centre,
+                self.rows,
                 self.gram,
                 self.centre,
                 self.data.known,

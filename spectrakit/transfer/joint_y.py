@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spectrakit.transfer.calibrations import Instruments
 from spectrakit.transfer.nested import Several, Train
 from spectrakit.transfer.pls import LATENT_VARIABLES, fit_pls
+from spectrakit.transfer.products import products
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -22,7 +23,7 @@ _TINY = 1e-300
 
 
 def fit_blocks(
-    grams: Sequence[FloatArray], ys: Sequence[FloatArray], count: int = COUNT
+    blocks: Sequence[FloatArray], ys: Sequence[FloatArray], count: int = COUNT
 ) -> list[FloatArray]:
     """Fit joint-Y PLS and return (lv, rows, k) dual coefficients of each block.
 
@@ -32,19 +33,19 @@ def fit_blocks(
     so that with enough latent variables it ends at least squares.
 
     Args:
-        grams: for each block, (rows, rows) products of its centred spectra, blocks on one scale.
+        blocks: for each, (rows, channels) centred spectra, all on one scale.
         ys: for each block, (rows, k) centred reference values.
         count: most latent variables.
 
     Source: Garcia-Munoz, MacGregor and Kourti 2005, Chemom. Intell. Lab. Syst. 79, 101, for one
     property at a time.
     """
-    ends = np.cumsum([len(gram) for gram in grams])
-    joint = np.zeros((ends[-1], ends[-1]))
-    for end, gram in zip(ends, grams, strict=True):
-        joint[end - len(gram) : end, end - len(gram) : end] = gram
+    from scipy.linalg import block_diag
+
+    joint = products(np.asarray(block_diag(*blocks), np.float64))
     dual = fit_pls(joint, np.vstack(ys), np.ones((1, len(joint))), count).dual[0]
-    return [dual[:, end - len(gram) : end] for end, gram in zip(ends, grams, strict=True)]
+    ends = np.cumsum([len(block) for block in blocks])
+    return [dual[:, end - len(block) : end] for end, block in zip(ends, blocks, strict=True)]
 
 
 @dataclass
@@ -110,10 +111,10 @@ class _Fit:
         known, labels = pair.data.known[samples], pair.data.labels[standards]
         self.source_mean: FloatArray = known.mean(axis=0)
         self.target_mean: FloatArray = labels.mean(axis=0)
-        grams = [self.source @ self.source.T, self.target @ self.target.T]
-        scales = [max(float(np.trace(gram)) / len(gram), _TINY) for gram in grams]
+        blocks = [self.source, self.target]
+        scales = [max(float((block**2).sum()) / len(block), _TINY) for block in blocks]
         duals = fit_blocks(
-            [gram / scale for gram, scale in zip(grams, scales, strict=True)],
+            [block / np.sqrt(scale) for block, scale in zip(blocks, scales, strict=True)],
             [known - self.source_mean, labels - self.target_mean],
         )
         self.duals: list[FloatArray] = [

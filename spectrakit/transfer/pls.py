@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.transfer.products import Products
+
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
@@ -53,18 +55,18 @@ class _Centred:
         trace: (b,) of each matrix.
     """
 
-    def __init__(self, gram: FloatArray, weight: FloatArray) -> None:
+    def __init__(self, gram: Products, weight: FloatArray) -> None:
         share = weight / weight.sum(axis=1, keepdims=True)
         self._gram, self._root = gram, np.sqrt(weight)[:, None, :]
-        self.mean = share @ gram
+        self.mean = gram.times(share)
         self._middle = (self.mean * share).sum(axis=1)
-        own = np.diagonal(gram) - 2 * self.mean + self._middle[:, None]
+        own = gram.diagonal - 2 * self.mean + self._middle[:, None]
         self.trace = (own * weight).sum(axis=1)
 
     def __call__(self, vectors: FloatArray) -> FloatArray:
         """Return (b, k, n) products with (b, k, n) vectors."""
         rooted = vectors * self._root
-        product = (rooted.reshape(-1, rooted.shape[-1]) @ self._gram).reshape(rooted.shape)
+        product = self._gram.times(rooted.reshape(-1, rooted.shape[-1])).reshape(rooted.shape)
         total = rooted.sum(axis=2, keepdims=True)
         along = (rooted * self.mean[:, None, :]).sum(axis=2, keepdims=True)
         product -= self.mean[:, None, :] * total + along - self._middle[:, None, None] * total
@@ -72,14 +74,14 @@ class _Centred:
 
 
 def fit_pls(
-    gram: FloatArray, y: FloatArray, weight: FloatArray, count: int = LATENT_VARIABLES
+    gram: Products, y: FloatArray, weight: FloatArray, count: int = LATENT_VARIABLES
 ) -> Pls:
     """Fit PLS1 for each property with 1 to ``count`` latent variables.
 
     Past the rank of the data the last model that could be fitted is repeated.
 
     Args:
-        gram: (n, n) products of rows, centred on any fixed spectrum.
+        gram: products of n rows, centred on any fixed spectrum.
         y: (n, k) reference values, finite (also where the weight is 0).
         weight: (b, n) weights of the rows; 0 leaves a row out.
         count: most latent variables.
@@ -129,7 +131,7 @@ def fit_pls(
 
 
 def residuals_left_out(
-    gram: FloatArray,
+    gram: Products,
     y: FloatArray,
     weight: FloatArray,
     groups: Rows,
@@ -138,7 +140,7 @@ def residuals_left_out(
     """Return (lv, n, k) predicted minus known, each row predicted without its group.
 
     Args:
-        gram: (n, n) as for ``fit_pls``.
+        gram: as for ``fit_pls``.
         y: (n, k) reference values.
         weight: (n,) weights; rows of weight 0 are predicted too, but never learned from.
         groups: (n,) numbers of the cross-validation groups.
@@ -153,7 +155,7 @@ def residuals_left_out(
         fits = fit_pls(gram, y, kept[first : first + together], count)
         for group, (dual, offset) in enumerate(zip(fits.dual, fits.offset, strict=True), first):
             rows = where == group
-            residual[:, rows] = gram[rows] @ dual + offset[:, None] - y[rows]
+            residual[:, rows] = gram.of(rows, dual) + offset[:, None] - y[rows]
     return residual
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from spectrakit.transfer.calibrations import Instruments, PlsCalibration, predictions
 from spectrakit.transfer.nested import Several, Train
+from spectrakit.transfer.products import Products, products
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -80,15 +81,18 @@ def projected(pairs: Sequence[Instruments]) -> Train:
 def _one(pair: Instruments, rows: Rows) -> Projected:
     _, size, loadings = np.linalg.svd(pair.target[rows] - pair.twins[rows], full_matrices=False)
     rank = int((size > _NOISE * max(size[0], np.finfo(float).tiny)).sum())
-    spectra = pair.source - pair.centre
+    spectra = pair.rows
     weight = pair.weight(rows)
     models: list[PlsCalibration] = []
     for count in COMPONENTS:
         used = loadings[: min(count, rank)]
         scores = spectra @ used.T
+        rest = spectra - scores @ used
+        known = pair.gram
+        gram = Products(known.rows - scores @ scores.T, True) if known.whole else products(rest)
         model = PlsCalibration(
-            spectra - scores @ used,
-            pair.gram - scores @ scores.T,
+            rest,
+            gram,
             pair.centre - (pair.centre @ used.T) @ used,
             pair.data.known,
             weight,

@@ -14,6 +14,7 @@ from spectrakit.transfer.pls import (
     residuals_left_out,
     smallest_within,
 )
+from spectrakit.transfer.products import products
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -83,7 +84,7 @@ def _choose(
     for spectra in prepared:
         centred = spectra[rows] - spectra[rows].mean(axis=0)
         residual = residuals_left_out(
-            centred @ centred.T, known[rows], np.ones(len(rows)), folds[rows], count
+            products(centred), known[rows], np.ones(len(rows)), folds[rows], count
         )
         table.append(np.mean(residual**2, axis=1))
     mse = np.stack(table)  # (preprocessings, lv, k)
@@ -98,7 +99,7 @@ def _choose(
 def _fit(spectra: FloatArray, known: FloatArray, lv: int) -> tuple[FloatArray, float]:
     centre = spectra.mean(axis=0)
     centred = spectra - centre
-    model = fit_pls(centred @ centred.T, known, np.ones((1, len(spectra))), lv + 1)
+    model = fit_pls(products(centred), known, np.ones((1, len(spectra))), lv + 1)
     slope = model.slopes(centred)[0, lv]
     return slope, float(model.offset[0, lv, 0] - centre @ slope[:, 0])
 

@@ -12,6 +12,7 @@ from spectrakit.transfer.mapped import unchanged
 from spectrakit.transfer.maps import SpectrumMap
 from spectrakit.transfer.nested import Several, Train
 from spectrakit.transfer.pls import Pls, fit_pls, residuals_left_out
+from spectrakit.transfer.products import Products, products
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -70,17 +71,19 @@ class Updated:
     @cached_property
     def _spectra(self) -> FloatArray:
         standards = self.mapping(self.pair.target[self.rows]) - self.pair.centre
-        return np.vstack([self.pair.source - self.pair.centre, standards])
+        return np.vstack([self.pair.rows, standards])
 
     @cached_property
-    def _gram(self) -> FloatArray:
+    def _gram(self) -> Products:
         n = len(self.pair.source)
+        if not self.pair.gram.whole:
+            return Products(self._spectra, False)
         standards = self._spectra[n:]
         gram = np.empty((len(self._spectra), len(self._spectra)))
-        gram[:n, :n] = self.pair.gram
+        gram[:n, :n] = self.pair.gram.rows
         gram[n:] = standards @ self._spectra.T
         gram[:n, n:] = gram[n:, :n].T
-        return gram
+        return Products(gram, True)
 
     @cached_property
     def _known(self) -> FloatArray:
@@ -147,7 +150,7 @@ class Alone:
         """Return (lv, k) mean squared error of standards left out, one group at a time."""
         groups = self.pair.data.groups[self.rows]
         ones = np.ones(len(self.rows))
-        residual = residuals_left_out(self._spectra @ self._spectra.T, self._known, ones, groups)
+        residual = residuals_left_out(products(self._spectra), self._known, ones, groups)
         return np.mean(residual**2, axis=1)
 
     def predict(self, values: FloatArray) -> FloatArray:
@@ -180,8 +183,7 @@ class Alone:
 
     @cached_property
     def _fit(self) -> Pls:
-        gram = self._spectra @ self._spectra.T
-        return fit_pls(gram, self._known, np.ones((1, len(self.rows))))
+        return fit_pls(products(self._spectra), self._known, np.ones((1, len(self.rows))))
 
 
 def alone(pairs: Sequence[Instruments]) -> Train:
