@@ -152,8 +152,7 @@ def test_the_suffix_is_not_believed(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mgf", "a.msp", "a.mzML"])
 def test_a_drive_that_goes_while_a_file_is_read(tmp_path, monkeypatch, cli, name):
-    """It ended the whole batch with "the system: Input/output error": now the file is named
-    and the others are finished."""
+    """The file is named, which "the system: Input/output error" did not, and the others finish."""
     record = {
         "a.mgf": "BEGIN IONS\nTITLE=a\n50 1\nEND IONS\n",
         "a.msp": "Name: a\nNum Peaks: 1\n50 1\n\n",
