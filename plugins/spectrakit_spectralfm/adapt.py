@@ -20,7 +20,7 @@ from spectrakit_spectralfm.places import coordinate
 from spectrakit_spectralfm.plugin import AdaptOptions
 from spectrakit_spectralfm.references import Labelled, chosen_property, labelled
 from spectrakit_spectralfm.spectra import CommonAxis
-from spectrakit_spectralfm.switches import check_adapt
+from spectrakit_spectralfm.switches import check_adapt, check_bundle
 from spectrakit_spectralfm.writing import save_calibration, write_calibration
 
 LEAST_SAMPLES = 3
@@ -36,6 +36,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
         UsageError: a property or blocks that are not there.
     """
     check_adapt(options)
+    check_bundle(job, "adapt", options)
     model, told = load_pretrained(job.parent)
     if options.label:
         return run_classes(job, options, model, told)

@@ -124,11 +124,21 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
         }
         run = Run.create(out, plan)
     except BaseException:
-        rmtree(out, ignore_errors=True)  # it holds nothing but what was begun here
-        if was_there:
-            out.mkdir()
+        _take_back(out, was_there)
         raise
-    return _execute(run, plugin, action, options, split, summary)
+    try:
+        return _execute(run, plugin, action, options, split, summary)
+    except UsageError:  # what an action refuses at once: the corrected command takes this place
+        if run.last_checkpoint() is None and not run.metrics():
+            _take_back(out, was_there)
+        raise
+
+
+def _take_back(out: Path, was_there: bool) -> None:
+    """Remove a run that was only begun: it holds nothing but what was written here."""
+    rmtree(out, ignore_errors=True)
+    if was_there:
+        out.mkdir()
 
 
 def _uses_torch(plugin: Plugin, action: Action) -> bool:
