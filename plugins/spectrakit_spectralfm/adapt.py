@@ -69,6 +69,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
             f"all {len(data)} samples have '{name}' {data.known[0]:g}: nothing can be learned.",
             hint="Choose samples that span the range.",
         )
+    held = labelled(job.valid, name, data.common, data.unit) if len(job.valid) else None
     say_unseen(data.common, told.get("seen", {}))
     tuning = Tuning(
         how=options.how, rank=options.rank, steps=options.steps, rate=options.rate,
@@ -79,7 +80,6 @@ def run(job: Job, options: AdaptOptions) -> Path:
     say(f"spectralfm: {len(data)} samples, error of {left} left out {found.error:.4g} "
         f"{data.unit}".rstrip() + _beside(found, tuning))  # fmt: skip
     curves = found.calibration.readout
-    held = labelled(job.valid, name, data.common, data.unit) if len(job.valid) else None
     before = [*told.get("lineage", ["pretrain"]), f"adapt {tuning.how} to {name}, n={len(data)}"]
     about = {
         "model": found.calibration.model.config.as_json(),
