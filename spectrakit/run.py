@@ -206,7 +206,8 @@ class Run:
             rmtree(broken, ignore_errors=True)
         newest = self.last_checkpoint()
         step = int(newest.name.removeprefix("step-")) if newest else 0
-        kept = [row for row in self.metrics() if row.get("step", 0) <= step]
+        rows = self.metrics() if newest else []  # without one it begins again, at step 0
+        kept = [row for row in rows if row.get("step", 0) <= step]
         self._write(METRICS, "".join(json.dumps(row) + "\n" for row in kept))
         return step
 

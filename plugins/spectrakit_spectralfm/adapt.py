@@ -20,7 +20,7 @@ from spectrakit_spectralfm.places import coordinate
 from spectrakit_spectralfm.plugin import AdaptOptions
 from spectrakit_spectralfm.references import Labelled, chosen_property, labelled
 from spectrakit_spectralfm.spectra import CommonAxis
-from spectrakit_spectralfm.switches import check_adapt
+from spectrakit_spectralfm.switches import check_adapt, check_bundle
 from spectrakit_spectralfm.writing import save_calibration, write_calibration
 
 LEAST_SAMPLES = 3
@@ -36,6 +36,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
         UsageError: a property or blocks that are not there.
     """
     check_adapt(options)
+    check_bundle(job, "adapt", options)
     model, told = load_pretrained(job.parent)
     if options.label:
         return run_classes(job, options, model, told)
@@ -68,6 +69,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
             f"all {len(data)} samples have '{name}' {data.known[0]:g}: nothing can be learned.",
             hint="Choose samples that span the range.",
         )
+    held = labelled(job.valid, name, data.common, data.unit) if len(job.valid) else None
     say_unseen(data.common, told.get("seen", {}))
     tuning = Tuning(
         how=options.how, rank=options.rank, steps=options.steps, rate=options.rate,
@@ -78,7 +80,6 @@ def run(job: Job, options: AdaptOptions) -> Path:
     say(f"spectralfm: {len(data)} samples, error of {left} left out {found.error:.4g} "
         f"{data.unit}".rstrip() + _beside(found, tuning))  # fmt: skip
     curves = found.calibration.readout
-    held = labelled(job.valid, name, data.common, data.unit) if len(job.valid) else None
     before = [*told.get("lineage", ["pretrain"]), f"adapt {tuning.how} to {name}, n={len(data)}"]
     about = {
         "model": found.calibration.model.config.as_json(),

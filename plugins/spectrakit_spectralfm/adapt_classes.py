@@ -37,6 +37,7 @@ def run_classes(job: Job, options: AdaptOptions, model: SpectralModel, told: Any
             f"no sample has a name in '{options.label}'.", hint="Fill in the column."
         )
     check_classes(data, options.label)
+    held = named(job.valid, options.label, data.common) if len(job.valid) else None
     job.run.resume_step()
     found = fitted_classes(model, data, level=options.level, coverage=options.coverage)
     left = f"accuracy {found.accuracy:.1%}, {found.named:.1%} named"
@@ -45,7 +46,7 @@ def run_classes(job: Job, options: AdaptOptions, model: SpectralModel, told: Any
                f"n={len(data)}"]  # fmt: skip
     about = {"model": model.config.as_json(), "lineage": lineage,
              "calibration": {"classes": list(data.classes)}}  # fmt: skip
-    path = _bundle(job, options, data, found, lineage)
+    path = _bundle(job, options, data, held, found, lineage)
     tensors = {MODEL: plain_tensors(found.calibration.state_dict())}
     with job.run.checkpoint(1) as folder:
         write_checkpoint(
@@ -55,7 +56,12 @@ def run_classes(job: Job, options: AdaptOptions, model: SpectralModel, told: Any
 
 
 def _bundle(
-    job: Job, options: AdaptOptions, data: Named, found: FittedClasses, lineage: list[str]
+    job: Job,
+    options: AdaptOptions,
+    data: Named,
+    held: Named | None,
+    found: FittedClasses,
+    lineage: list[str],
 ) -> Path:
     technique = TECHNIQUES[data.common.technique]
     first = [int(np.flatnonzero(data.own == k)[0]) for k in range(len(data.classes))]
@@ -64,7 +70,6 @@ def _bundle(
         {"name": "named", "value": found.named, "split": "train", "n": len(data)},
         {"name": "log_loss", "value": found.loss, "split": "train", "n": len(data)},
     ]
-    held = named(job.valid, options.label, data.common) if len(job.valid) else None
     if held is not None:
         metrics += _held_out(found, data, held)
     return write_bundle(

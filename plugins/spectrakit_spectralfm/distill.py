@@ -18,6 +18,7 @@ from spectrakit_spectralfm.model import TECHNIQUES, SpectralModel
 from spectrakit_spectralfm.plugin import DistillOptions, plugin
 from spectrakit_spectralfm.reading import Reader
 from spectrakit_spectralfm.spectra import CommonAxis, on_common_axis, traces_of
+from spectrakit_spectralfm.switches import check_bundle
 from spectrakit_spectralfm.writing import export, input_of
 
 JUDGED = 256
@@ -40,6 +41,7 @@ class EncoderGraph(nn.Module):
 
 def run(job: Job, options: DistillOptions) -> Path:
     """Export the encoder of the parent run and return the bundle."""
+    check_bundle(job, "distill", options)
     model, _ = load_pretrained(job.parent)
     with job.progress("distill", 2, "steps") as advance:
         spectra, common = on_common_axis(traces_of(job.train))

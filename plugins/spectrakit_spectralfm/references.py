@@ -107,8 +107,10 @@ def labelled(
         told = spectrum.sample_info.targets.get(name) if spectrum.sample_info else None
         if isinstance(trace, str):
             dropped[trace] += 1
-        elif told is None or not np.isfinite(told.value):
+        elif told is None or np.isnan(told.value):
             dropped[f"without '{name}'"] += 1
+        elif np.isinf(told.value):
+            dropped[f"with an infinite '{name}'"] += 1
         else:
             unit = unit or told.unit
             if told.unit and told.unit != unit:

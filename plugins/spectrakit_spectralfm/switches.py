@@ -5,8 +5,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from spectrakit.bundle.manifest import split_label
 from spectrakit.errors import UsageError
-from spectrakit_spectralfm.plugin import AdaptOptions, PretrainOptions
+from spectrakit.log import say
+from spectrakit.plugin import Job
+from spectrakit_spectralfm.plugin import AdaptOptions, DistillOptions, PretrainOptions, TttOptions
 
 OPERATOR = ("tasks", "labelled")
 BOTH = ("stage", "steps", "rate", "average")
@@ -60,6 +63,22 @@ def check_adapt(options: AdaptOptions) -> None:
             f"{told} {_are(told)} of how=lora and how=adapters, not of how=head.",
             hint="Leave out, or say how=lora.",
         )
+
+
+def check_bundle(job: Job, verb: str, options: AdaptOptions | DistillOptions | TttOptions) -> None:
+    """Check, before anything is fitted, that the bundle can be named so and is made in one process.
+
+    Raises:
+        UsageError: a name or version that no bundle has, or several processes.
+    """
+    split_label(f"{options.name}@{options.version}")
+    if job.world > 1:
+        raise UsageError(
+            f"--devices {job.world}: {verb} of spectralfm works in one process.",
+            hint="Leave out --devices; it takes seconds.",
+        )
+    if job.device != "cpu":
+        say(f"spectralfm: {verb} computes on the cpu, not on {job.device}; it takes seconds")
 
 
 def _are(told: str) -> str:

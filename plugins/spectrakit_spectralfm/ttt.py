@@ -20,6 +20,7 @@ from spectrakit_spectralfm.spectra import (
     traces_of,
     without_gaps,
 )
+from spectrakit_spectralfm.switches import check_bundle
 from spectrakit_spectralfm.testtime import (
     LEAST_SPECTRA,
     Training,
@@ -46,6 +47,7 @@ def run(job: Job, options: TttOptions) -> Path:
         MismatchError: too few spectra, another axis, a model that was trained like this before,
             or the gate refuses; the message says why.
     """
+    check_bundle(job, "ttt", options)
     calibration, told = load_calibration(job.parent)
     if any(str(word).startswith(BEFORE) for word in told["lineage"]):
         raise MismatchError(
@@ -64,6 +66,8 @@ def run(job: Job, options: TttOptions) -> Path:
             "the least.",
             hint="Measure more samples on the new instrument; 20 are a usual number.",
         )
+    if len(found[1]):
+        say(f"spectralfm: the {len(found[1])} held out are used as well, for no label is learned")
     spectra, _ = on_common_axis(traces, common_of(told), covering=True)
     how = Training(
         steps=options.steps, rate=options.rate, weights=options.weights,

@@ -11,7 +11,7 @@ from spectrakit.log import say
 from spectrakit.options import Option
 from spectrakit.plugin import Plugin
 from spectrakit.registry import action_of, load_plugin, need_someone_for, plugin_names
-from spectrakit.run import DONE, Run, check_made_by, is_run
+from spectrakit.run import DONE, FAILED, Run, check_made_by, is_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class Chosen:
 
     plugin: Plugin
     parent: Path | None = None
-    digest: str = ""
 
 
 def options_of(word: str, verb: str) -> tuple[Plugin, tuple[Option, ...]]:
@@ -57,9 +56,7 @@ def choose(word: str, verb: str) -> Chosen:
         _refuse_unknown(word, verb)
     bundle = Bundle(find_bundle(word))
     bundle.verify()
-    return Chosen(
-        maker_of(bundle.path, bundle.manifest.plugin), bundle.path.resolve(), bundle.digest
-    )
+    return Chosen(maker_of(bundle.path, bundle.manifest.plugin), bundle.path.resolve())
 
 
 def _refuse_unknown(word: str, verb: str) -> None:
@@ -98,8 +95,11 @@ def maker_of(what: Path, made_by: Any) -> Plugin:
 def _refuse_untrained(run: Run) -> None:
     if run.status != DONE:
         if run.last_checkpoint() is None and not run.students():
+            failed = run.status.startswith(FAILED)
             raise MismatchError(
-                f"{run.path}: holds no checkpoint (status: {run.status or 'none'}).",
-                hint=f"Go on with it: --resume {run.path}.",
+                f"{run.path}: holds no checkpoint (status: {run.status.rstrip('.') or 'none'}).",
+                hint="Give -m the model that it began from, or make a run that ends well."
+                if failed
+                else f"Go on with it: --resume {run.path}.",
             )
         say(f"{run.path}: is not finished (status: {run.status}); its newest checkpoint is used")

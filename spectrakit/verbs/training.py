@@ -8,7 +8,7 @@ from shutil import rmtree
 from typing import Any
 
 from spectrakit.accounting import Summary
-from spectrakit.bundle import Bundle, is_bundle
+from spectrakit.bundle import is_bundle
 from spectrakit.errors import (
     Interrupted,
     MismatchError,
@@ -42,6 +42,7 @@ from spectrakit.train.launch import (
     place,
     wait_for_run,
 )
+from spectrakit.train.parent import check_same_parent, digest_of
 from spectrakit.verbs.choose import choose, maker_of
 from spectrakit.verbs.training_data import TrainingData
 
@@ -115,7 +116,7 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
             "device": device,
             "devices": request.devices,
             "plugin": {"name": plugin.name, "version": plugin.version},
-            "parent": {"path": str(chosen.parent), "digest": chosen.digest}
+            "parent": {"path": str(chosen.parent), "digest": digest_of(chosen.parent)}
             if chosen.parent
             else None,
             "options": {one.name: getattr(options, one.name) for one in fields(options)},
@@ -123,11 +124,21 @@ def _start(verb: str, request: Request, summary: Summary) -> Path:
         }
         run = Run.create(out, plan)
     except BaseException:
-        rmtree(out, ignore_errors=True)  # it holds nothing but what was begun here
-        if was_there:
-            out.mkdir()
+        _take_back(out, was_there)
         raise
-    return _execute(run, plugin, action, options, split, summary)
+    try:
+        return _execute(run, plugin, action, options, split, summary)
+    except UsageError:  # what an action refuses at once: the corrected command takes this place
+        if run.last_checkpoint() is None and not run.metrics():
+            _take_back(out, was_there)
+        raise
+
+
+def _take_back(out: Path, was_there: bool) -> None:
+    """Remove a run that was only begun: it holds nothing but what was written here."""
+    rmtree(out, ignore_errors=True)
+    if was_there:
+        out.mkdir()
 
 
 def _uses_torch(plugin: Plugin, action: Action) -> bool:
@@ -165,22 +176,11 @@ def _resume(verb: str, request: Request, path: Path, summary: Summary) -> Path:
     need_requirements(plugin, verb)
     parent = run.plan.get("parent")
     if parent is not None:
-        _same_parent(Path(parent["path"]), str(parent.get("digest", "")))
+        check_same_parent(Path(parent["path"]), str(parent.get("digest", "")))
     data = TrainingData.reopen(run, summary)
     return _execute(
         run, plugin, action, options, data.split(plugin.modalities, action.needs), summary
     )
-
-
-def _same_parent(path: Path, digest: str) -> None:
-    if not is_run(path) and not is_bundle(path):
-        raise MismatchError(
-            f"{path}: the model that this run began from is gone.", hint="Put it back."
-        )
-    if digest and Bundle(path).digest != digest:
-        raise MismatchError(
-            f"{path}: the model that this run began from is another one now.", hint="Put it back."
-        )
 
 
 def _execute(

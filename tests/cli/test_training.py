@@ -401,7 +401,27 @@ def test_a_run_without_a_checkpoint_is_no_parent(cli, trained, store, tmp_path):
     shutil.rmtree(trained / "checkpoints")
     (trained / "status").write_text("stopped\n")
     result = cli("adapt", "-m", trained, store, "-o", tmp_path / "run")
-    one_error(result, 4, "holds no checkpoint")
+    one_error(result, 4, "holds no checkpoint", "--resume")
+    (trained / "status").write_text("failed: refused: too few.\n")  # going on would only repeat it
+    result = cli("adapt", "-m", trained, store, "-o", tmp_path / "run")
+    one_error(result, 4, "(status: failed: refused: too few).", "model that it began from")
+
+
+def test_a_run_does_not_go_on_from_another_parent(cli, trained, store, tmp_path):
+    """A parent run that was trained anew in its place is another model; put back, it goes on."""
+    common = ("pretrain", "-m", trained, store, "-s", "trap=signal 3")
+    one_error(cli(*common, "-o", tmp_path / "run"), 130, "can be resumed")
+    plan = tomllib.loads((tmp_path / "run" / "plan.toml").read_text())
+    assert plan["parent"]["digest"].startswith("sha256:")
+    shutil.move(trained, tmp_path / "first")
+    again = cli("pretrain", "-m", "toy", "--seed", "9", store, "-o", trained)
+    assert again.exit_code == 0, again.stderr
+    resume = ("pretrain", "--resume", tmp_path / "run")
+    one_error(cli(*resume), 4, str(trained), "is another one now", "Put it back")
+    shutil.rmtree(trained)
+    shutil.copytree(tmp_path / "first", trained)
+    (trained / "log.txt").write_text("somebody's note\n")
+    assert cli(*resume).exit_code == 0
 
 
 def test_a_structure_list_is_nothing_for_a_plugin_that_needs_spectra(cli, toy, tmp_path):

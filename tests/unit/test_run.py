@@ -105,6 +105,13 @@ def test_metrics_after_the_checkpoint_are_forgotten_on_resume(run):
     assert run.metrics()[0]["rate"] is None
 
 
+def test_a_run_without_a_checkpoint_begins_again_with_no_metrics(run):
+    """What is said before the first step (step 0) would else stand there twice."""
+    run.record(0, before=1.0)
+    assert run.resume_step() == 0
+    assert run.metrics() == []
+
+
 def test_a_run_opens_as_it_was_planned(run):
     again = Run.open(run.path)
     assert again.plan == run.plan

@@ -42,6 +42,23 @@ def test_values_in_two_units_are_refused(one_error, tiny, pretrained, tmp_path):
     one_error(result, 4, "'moisture' is in '%' and in 'g/kg'", "sample 's0' of grams.h5")
 
 
+def test_held_out_values_in_another_unit_are_refused_before_the_fit(
+    one_error, tiny, pretrained, tmp_path, cli
+):
+    percent = store(tmp_path / "percent.h5")
+    grams = store(tmp_path / "grams.h5", unit="g/kg", factor=100.0)
+    result = cli("adapt", percent, "--valid", grams, "-m", pretrained, "-o", tmp_path / "a")
+    one_error(result, 4, "'moisture' is in '%' and in 'g/kg'", "of grams.h5")
+    assert "samples left out" not in result.stderr  # what is said once it was fitted
+
+
+def test_an_infinite_value_is_no_missing_value(tiny, pretrained, tmp_path):
+    inf = store(tmp_path / "inf.h5", known=lambda n, label: float("inf") if n == 5 else label)
+    result = tiny("adapt", tmp_path / "a", inputs=[inf], model=pretrained)
+    assert result.exit_code == 0, result.stderr
+    assert "left out: 1 with an infinite 'moisture'" in result.stderr
+
+
 def test_what_is_left_out_is_counted_with_its_reason(tiny, pretrained, tmp_path):
     def change(number, value):
         if number == 3:

@@ -1,5 +1,7 @@
 """Switches that cannot work: one clear line, before anything is learned."""
 
+from types import SimpleNamespace
+
 import pytest
 
 
@@ -52,3 +54,29 @@ def test_the_operator_has_no_switches_of_the_encoder(one_error, cli, spectralfm,
     result = cli("pretrain", corpus, "-m", "spectralfm", "-o", tmp_path / "q", "-s", "tasks=2",
                  "-s", "steps=1")  # fmt: skip
     one_error(result, 2, "tasks= is of stage=operator")
+
+
+@pytest.mark.parametrize("setting", ["name=a/b", "name=a@b", "name=", "version=x1"])
+def test_a_name_that_no_bundle_has_is_refused_before_the_fit(
+    one_error, tiny, pretrained, labelled, tmp_path, setting
+):
+    """And the corrected command can have the same place."""
+    result = tiny("adapt", tmp_path / "a", setting, inputs=[labelled], model=pretrained)
+    one_error(result, 2, "is no name of a bundle")
+    assert "samples left out" not in result.stderr  # what is said once it was fitted
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_bundle_is_made_in_one_process_and_on_the_cpu(caplog):
+    """Two would each do the whole work; and a GPU that is named but not used is said."""
+    from spectrakit_spectralfm.plugin import AdaptOptions
+    from spectrakit_spectralfm.switches import check_bundle
+
+    from spectrakit.errors import UsageError
+
+    caplog.set_level("INFO", "spectrakit")
+    with pytest.raises(UsageError, match="--devices 2: adapt of spectralfm works in one process"):
+        check_bundle(SimpleNamespace(world=2, device="cpu"), "adapt", AdaptOptions())
+    assert not caplog.messages
+    check_bundle(SimpleNamespace(world=1, device="cuda:0"), "adapt", AdaptOptions())
+    assert "on the cpu, not on cuda:0" in caplog.text

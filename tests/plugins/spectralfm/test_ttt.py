@@ -130,6 +130,9 @@ def test_a_new_instrument_through_the_command_line(
     one, two = (tmp_path / run / "student/calibration@2/predict.onnx" for run in "tu")
     assert one.read_bytes() == two.read_bytes()
 
+    assert "16 spectra to learn from, 4 held out" in again.stderr
+    assert "the 4 held out are used as well" in again.stderr  # as n=20 in the lineage says
+
     twice = tiny("ttt", tmp_path / "v", inputs=[other], model=tmp_path / "t")
     assert twice.exit_code == 4
     assert "already (pretrain -> adapt head to moisture" in twice.stderr
