@@ -18,6 +18,7 @@ from spectrakit.store.layout import (
     Column,
 )
 from spectrakit.store.packing import chunks, pack
+from spectrakit.store.partfile import PartFile
 from spectrakit.store.text import encode_texts, running_total
 
 TEXT_ATTRIBUTES: dict[str, Attribute] = {
@@ -41,8 +42,9 @@ def chunk_shape(shape: Sequence[int]) -> tuple[int, ...]:
 class Emitter:
     """Writes objects of a store and collects the lines of its content digest."""
 
-    def __init__(self, file: h5py.File, compression: str) -> None:
+    def __init__(self, file: h5py.File, disk: PartFile, compression: str) -> None:
         self._file = file
+        self._disk = disk
         self._compress = compression == "gzip"
         self.lines: dict[str, str] = {}
 
@@ -71,7 +73,11 @@ class Emitter:
         *,
         contiguous: bool = False,
     ) -> None:
-        """Write a dataset from flat pieces, each a whole number of rows of ``shape``."""
+        """Write a dataset from flat pieces, each a whole number of rows of ``shape``.
+
+        Raises:
+            OSError: the disk takes no more.
+        """
         attributes = {k: v for k, v in (attributes or {}).items() if v != ""}
         small = prod(shape) * np.dtype(dtype).itemsize < CONTIGUOUS_BELOW
         settings: dict[str, Any] = {}
@@ -89,6 +95,7 @@ class Emitter:
         def counted() -> Iterator[NDArray[Any]]:
             nonlocal n_values
             for piece in pieces:
+                self._disk.check()
                 digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
                 n_values += piece.size
                 yield piece
