@@ -1,7 +1,7 @@
 """Writing groups and datasets into the part file, in one way for all of them."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -18,7 +18,6 @@ from spectrakit.store.layout import (
     Column,
 )
 from spectrakit.store.packing import chunks, pack
-from spectrakit.store.partfile import PartFile
 from spectrakit.store.text import encode_texts, running_total
 
 TEXT_ATTRIBUTES: dict[str, Attribute] = {
@@ -42,9 +41,9 @@ def chunk_shape(shape: Sequence[int]) -> tuple[int, ...]:
 class Emitter:
     """Writes objects of a store and collects the lines of its content digest."""
 
-    def __init__(self, file: h5py.File, disk: PartFile, compression: str) -> None:
+    def __init__(self, file: h5py.File, compression: str, check: Callable[[], None]) -> None:
         self._file = file
-        self._disk = disk
+        self._check = check  # raises where the disk took no more
         self._compress = compression == "gzip"
         self.lines: dict[str, str] = {}
 
@@ -95,7 +94,7 @@ class Emitter:
         def counted() -> Iterator[NDArray[Any]]:
             nonlocal n_values
             for piece in pieces:
-                self._disk.check()
+                self._check()
                 digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
                 n_values += piece.size
                 yield piece

@@ -86,7 +86,7 @@ class StoreWriter:
                 alignment_interval=ALIGNMENT,
             )
             self._spool = Spool(self.path.parent)
-            self._emitter = Emitter(self._file, self._disk, self._compression)
+            self._emitter = Emitter(self._file, self._compression, self._disk.check)
             self._blocks: dict[str, BlockWriter] = {}
             self._samples = NamedTable("samples")
             self._instruments = NamedTable("instruments")
