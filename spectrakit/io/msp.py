@@ -31,6 +31,7 @@ from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]*peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+_WITH_EQUALS = re.compile(r"[ \t]*num[ _]*peaks?[ \t]*=", re.IGNORECASE)
 _FIELD = re.compile(r"[ \t]*([A-Za-z\[_][^:\t]{0,80})[ \t]*:")
 _NAMES = re.compile(rb"^[ \t]*name[ \t_]*:", re.IGNORECASE | re.MULTILINE)
 _QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
@@ -315,16 +316,21 @@ class _Unfinished:
         for content in text.split("\n"):
             if not content or content.isspace():
                 continue
-            field = _FIELD.match(content)
-            if self.announced or (field is not None and _key(field) in _CUTTING):
+            key, _ = _key_and_value(content)
+            if self.announced or key in _CUTTING:
                 return True
-            if field is None and self.named and _looks_like_peak(content):
+            if not key and self.named and _looks_like_peak(content):
                 return True
         return False
 
 
-def _key(field: re.Match[str]) -> str:
-    return re.sub(r"[ _]", "", field[1]).lower()
+def _key_and_value(content: str) -> tuple[str, str]:
+    """Return the key of a field, in lower case without blanks, and its value; of no field ""."""
+    if field := _FIELD.match(content):
+        return re.sub(r"[ _]", "", field[1]).lower(), content.partition(":")[2]
+    if field := _WITH_EQUALS.match(content):
+        return "numpeaks", content[field.end() :]
+    return "", ""
 
 
 def _line_by_line(text: str, line: int) -> tuple[list[_Entry], str, int, _Unfinished]:
@@ -358,21 +364,20 @@ def _line_by_line(text: str, line: int) -> tuple[list[_Entry], str, int, _Unfini
     for i, content in enumerate(lines):
         if not content or content.isspace():
             continue
-        field = _FIELD.match(content)
-        if field is None:
+        key, value = _key_and_value(content)
+        if not key:
             if list_at is not None:
                 peaks = True
             elif _looks_like_peak(content) and named:
                 list_at, peaks = i, True
             continue
-        key = _key(field)
         if list_at is not None or (key == "name" and named):
             close(i)
         if key == "name":
             named = True
         elif key in _CUTTING:
             list_at, announced = i, True
-            declared = _declared(content.partition(":")[2])
+            declared = _declared(value)
     if list_at is not None and (peaks or declared == 0):
         close(len(lines))
         return entries, "", line, _Unfinished()

@@ -199,3 +199,27 @@ def test_chunk_borders_do_not_show(tmp_path, monkeypatch):
         assert [s.extra for s in pieces] == [s.extra for s in whole]
         for a, b in zip(pieces, whole, strict=True):
             np.testing.assert_array_equal(a.mz, b.mz)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Name: a\nPrecursorMZ: 99\nNum Peaks: 2\n50 1\n60 2\n\nName: b\nNum Peaks: 1\n70 3\n",
+        "Name: a\nPrecursorMZ: 99\nNum Peaks: 2\n50 1\n60 2\nName: b\nNum Peaks: 1\n70 3\n",
+        "Name: a\nNum Peaks: 2\n\n50 1\n60 2\n\nName: b\nNum Peaks: 1\n\n70 3\n",
+        "Name: a\nNum Peaks: 3\n50 1\n60 2\nName: b\nNum Peaks: none\n70 3\n",
+        "Name: a\nNum Peaks: 0\n\nName: b\nNum Peaks: 1\n70 3\n",
+        "Name: a\nNum Peaks: 0\nName: b\nNum Peaks: 1\n70 3\n",
+    ],
+)
+def test_num_peaks_with_an_equals_sign_is_a_count_wherever_it_stands(tmp_path, template):
+    """Only where a blank line was above the name it was one; else it stayed as a text."""
+    expected, account = read_text(tmp_path, template)
+    found, other = read_text(tmp_path, template.replace("Num Peaks:", "Num Peaks="))
+    assert len(expected) == 2
+    assert [(s.name, s.mz.tolist(), s.intensity.tolist()) for s in found] == [
+        (s.name, s.mz.tolist(), s.intensity.tolist()) for s in expected
+    ]
+    assert (other.treated, other.dropped) == (account.treated, account.dropped)
+    if "none" not in template:
+        assert [s.extra for s in found] == [s.extra for s in expected]
