@@ -67,6 +67,7 @@ class _Entry:
     line: int  # of its first line, from 1
     body_line: int
     is_open: bool = False  # the file ends in the middle of its last line
+    is_last: bool = False  # the file ends below it, without a blank line
 
 
 def read_msp(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -109,6 +110,12 @@ def _parts(
             spectrum = _spectrum(entry, index - 1)
             if entry.declared not in (None, len(spectrum)):
                 account.treated[_OTHER_COUNT] += 1
+                if entry.is_last and len(spectrum) < (entry.declared or 0):
+                    log.warning(
+                        "%s: entry %d, line %d: the file ends after %d of its %d peaks: "
+                        "is it cut off?",
+                        path, index, entry.line, len(spectrum), entry.declared,
+                    )  # fmt: skip
             yield spectrum
         except BadPeakLine as error:
             line = entry.body_line + error.line
@@ -215,7 +222,8 @@ def _entries(
     last = [entry for paragraph in batch for entry in cutter.entries(paragraph)]
     last += cutter.rest()
     if last:
-        last[-1].is_open = not batch[-1].endswith(b"\n") and batch[-1] != b""
+        last[-1].is_last = not batch[-1].isspace() and batch[-1] != b""
+        last[-1].is_open = last[-1].is_last and not batch[-1].endswith(b"\n")
     yield from last
 
 

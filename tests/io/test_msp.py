@@ -223,3 +223,13 @@ def test_num_peaks_with_an_equals_sign_is_a_count_wherever_it_stands(tmp_path, t
     assert (other.treated, other.dropped) == (account.treated, account.dropped)
     if "none" not in template:
         assert [s.extra for s in found] == [s.extra for s in expected]
+
+
+@pytest.mark.parametrize(("end", "is_said"), [("", True), ("\n", False), ("70 3\n", False)])
+def test_a_file_that_ends_before_its_last_peaks_is_named(tmp_path, caplog, end, is_said):
+    """Cut at the end of a line: the record is kept as it is, but was only counted."""
+    text = "Name: a\nNum Peaks: 1\n50 1\n\nName: b\nNum Peaks: 3\n50 1\n60 2\n" + end
+    spectra, _ = read_text(tmp_path, text)
+    assert len(spectra) == 2
+    said = "entry 2, line 5: the file ends after 2 of its 3 peaks: is it cut off?"
+    assert (said in caplog.text) == is_said
