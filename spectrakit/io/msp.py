@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_batches
+from spectrakit.io.msp_comments import with_comment
 from spectrakit.io.msp_tables import TableReader
 from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import (
@@ -34,18 +35,7 @@ _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]*peaks?[ \t]*[:=]", re.IGNORECASE | re.
 _WITH_EQUALS = re.compile(r"[ \t]*num[ _]*peaks?[ \t]*=", re.IGNORECASE)
 _FIELD = re.compile(r"[ \t]*([A-Za-z\[_][^:\t]{0,80})[ \t]*:")
 _NAMES = re.compile(rb"^[ \t]*name[ \t_]*:", re.IGNORECASE | re.MULTILINE)
-_QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
-_BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
 _SYNONYM_FIELD = re.compile(r"(METB InChI(?:Key)?): (.+)")
-_COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of their own
-    "Parent": "PrecursorMZ",
-    "MS_mode": "Ion_mode",
-    "Precursor_type": "Precursor_type",
-    "Collision_energy": "Collision_energy",
-    "Charge": "Charge",
-    "DB#": "DB#",
-    "Mods": "Mods",
-}
 _ANOTHER = re.compile(rb"\n[0-9.+nN\s]")  # what a name or peaks below a first line begin with
 _LINE_OF_DIGITS = re.compile(rb"\n\s*[0-9.+]")
 _CUTTING = ("name", "numpeaks", "numpeak")  # fields that end a record or begin its peaks
@@ -147,7 +137,7 @@ def _described(
     """Return the spectrum of these header lines and peaks."""
     fields = list(map(_field, header.split("\n")))
     if "omment" in header or "OMMENT" in header:
-        fields = _with_comment(fields)
+        fields = with_comment(fields)
     if declared is not None and declared != len(peaks[0]):
         fields.append(("num_peaks", "Num Peaks", str(declared)))
     return record_spectrum(fields, peaks, id_order=_ID_ORDER, time_unit="min", index=index)
@@ -163,37 +153,6 @@ def _field(line: str) -> Field:
     if key[:5].lower() == "synon" and (match := _SYNONYM_FIELD.match(value)):
         return field_of(match[1], match[2])
     return field_of(key, value)
-
-
-def _with_comment(fields: list[Field]) -> list[Field]:
-    """Take apart ``"k=v" "k=v"``; of NIST's ``k=v k=v`` take what has a column, keep the whole."""
-    kept: list[Field] = []
-    found: list[Field] = []
-    inferred: list[Field] = []
-    for field in fields:
-        value = field[2]
-        if field[0] != "comment":
-            kept.append(field)
-        elif value.startswith('"') and (pairs := _QUOTED_PAIR.findall(value)):
-            if _QUOTED_PAIR.sub("", value).strip(" \t,;"):  # something is in no pair
-                kept.append(("", field[1], value))
-            found.extend(field_of(key, text) for key, text in pairs)
-            for key, text in pairs:
-                if key in ("computed SMILES", "computed InChI"):
-                    found.append(field_of(key[9:], text))
-        else:
-            kept.append(("", field[1], value))
-            for key, text in _BARE_PAIR.findall(value):
-                if key in _COMMENT_KEYS:
-                    inferred.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
-                elif key == "NCE":
-                    inferred.append(field_of("Collision_energy", f"{text} NCE"))
-    stated = {meaning for meaning, *_ in kept + found}
-    for field in inferred:  # the comment is kept whole, so what is stated elsewhere may differ
-        if field[0] not in stated:
-            stated.add(field[0])
-            found.append(field)
-    return kept + found
 
 
 def _entries(
