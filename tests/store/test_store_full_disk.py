@@ -71,7 +71,7 @@ def write_all_kinds(path):
 @pytest.mark.parametrize("number", FEW)
 @pytest.mark.parametrize("what", ["full", "interrupt"])
 def test_any_write_may_fail(tmp_path, monkeypatch, number, what):
-    """An interrupt during a write of HDF5 came out as an AttributeError."""
+    """An interrupt that is not kept comes out of HDF5 as an AttributeError."""
     n_writes = 0
 
     class Bad(PartFile):
