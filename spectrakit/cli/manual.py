@@ -171,7 +171,8 @@ NOTES: dict[str, dict[str, str]] = {
         ),
         "FOLDERS": _FOLDERS.format("one file for each input")
         + " --samples and --targets go into each store. A file whose name begins with '-' "
-        "follows '--'.",
+        "follows '--'. A kill or a power failure in the midst of a single file may leave "
+        "NAME.part-NUMBER beside it, which may be deleted when no spectrakit is at work there.",
     },
     "identify": {
         "WHAT IS SEARCHED": (

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from spectrakit.accounting import InputAccount
 from spectrakit.io.blocks import Drops, decode, split_batches
+from spectrakit.io.msp_comments import with_comment
 from spectrakit.io.msp_tables import TableReader
 from spectrakit.io.peaklist import EMPTY_LIST, BadPeakLine, note_column, parse_peaks
 from spectrakit.io.record import (
@@ -31,20 +32,10 @@ from spectrakit.spectrum_table import NO_PEAKS, SpectrumTable
 
 _ID_ORDER = ("accession", "db", "spectrum_id", "name")
 _NUM_PEAKS = re.compile(rb"^[ \t]*num[ _]*peaks?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+_WITH_EQUALS = re.compile(r"[ \t]*num[ _]*peaks?[ \t]*=", re.IGNORECASE)
 _FIELD = re.compile(r"[ \t]*([A-Za-z\[_][^:\t]{0,80})[ \t]*:")
 _NAMES = re.compile(rb"^[ \t]*name[ \t_]*:", re.IGNORECASE | re.MULTILINE)
-_QUOTED_PAIR = re.compile(r'"([^"=]+)=([^"]*)"')
-_BARE_PAIR = re.compile(r'([A-Za-z][\w#/]*)=("[^"]*"|[^\s;]+)')
 _SYNONYM_FIELD = re.compile(r"(METB InChI(?:Key)?): (.+)")
-_COMMENT_KEYS = {  # NIST's unquoted comments: the few that have a column of their own
-    "Parent": "PrecursorMZ",
-    "MS_mode": "Ion_mode",
-    "Precursor_type": "Precursor_type",
-    "Collision_energy": "Collision_energy",
-    "Charge": "Charge",
-    "DB#": "DB#",
-    "Mods": "Mods",
-}
 _ANOTHER = re.compile(rb"\n[0-9.+nN\s]")  # what a name or peaks below a first line begin with
 _LINE_OF_DIGITS = re.compile(rb"\n\s*[0-9.+]")
 _CUTTING = ("name", "numpeaks", "numpeak")  # fields that end a record or begin its peaks
@@ -66,6 +57,7 @@ class _Entry:
     line: int  # of its first line, from 1
     body_line: int
     is_open: bool = False  # the file ends in the middle of its last line
+    is_last: bool = False  # the file ends below it, without a blank line
 
 
 def read_msp(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
@@ -108,6 +100,12 @@ def _parts(
             spectrum = _spectrum(entry, index - 1)
             if entry.declared not in (None, len(spectrum)):
                 account.treated[_OTHER_COUNT] += 1
+                if entry.is_last and len(spectrum) < (entry.declared or 0):
+                    log.warning(
+                        "%s: entry %d, line %d: the file ends after %d of its %d peaks: "
+                        "is it cut off?",
+                        path, index, entry.line, len(spectrum), entry.declared,
+                    )  # fmt: skip
             yield spectrum
         except BadPeakLine as error:
             line = entry.body_line + error.line
@@ -139,7 +137,7 @@ def _described(
     """Return the spectrum of these header lines and peaks."""
     fields = list(map(_field, header.split("\n")))
     if "omment" in header or "OMMENT" in header:
-        fields = _with_comment(fields)
+        fields = with_comment(fields)
     if declared is not None and declared != len(peaks[0]):
         fields.append(("num_peaks", "Num Peaks", str(declared)))
     return record_spectrum(fields, peaks, id_order=_ID_ORDER, time_unit="min", index=index)
@@ -155,37 +153,6 @@ def _field(line: str) -> Field:
     if key[:5].lower() == "synon" and (match := _SYNONYM_FIELD.match(value)):
         return field_of(match[1], match[2])
     return field_of(key, value)
-
-
-def _with_comment(fields: list[Field]) -> list[Field]:
-    """Take apart ``"k=v" "k=v"``; of NIST's ``k=v k=v`` take what has a column, keep the whole."""
-    kept: list[Field] = []
-    found: list[Field] = []
-    inferred: list[Field] = []
-    for field in fields:
-        value = field[2]
-        if field[0] != "comment":
-            kept.append(field)
-        elif value.startswith('"') and (pairs := _QUOTED_PAIR.findall(value)):
-            if _QUOTED_PAIR.sub("", value).strip(" \t,;"):  # something is in no pair
-                kept.append(("", field[1], value))
-            found.extend(field_of(key, text) for key, text in pairs)
-            for key, text in pairs:
-                if key in ("computed SMILES", "computed InChI"):
-                    found.append(field_of(key[9:], text))
-        else:
-            kept.append(("", field[1], value))
-            for key, text in _BARE_PAIR.findall(value):
-                if key in _COMMENT_KEYS:
-                    inferred.append(field_of(_COMMENT_KEYS[key], text.strip('"')))
-                elif key == "NCE":
-                    inferred.append(field_of("Collision_energy", f"{text} NCE"))
-    stated = {meaning for meaning, *_ in kept + found}
-    for field in inferred:  # the comment is kept whole, so what is stated elsewhere may differ
-        if field[0] not in stated:
-            stated.add(field[0])
-            found.append(field)
-    return kept + found
 
 
 def _entries(
@@ -214,7 +181,8 @@ def _entries(
     last = [entry for paragraph in batch for entry in cutter.entries(paragraph)]
     last += cutter.rest()
     if last:
-        last[-1].is_open = not batch[-1].endswith(b"\n") and batch[-1] != b""
+        last[-1].is_last = not batch[-1].isspace() and batch[-1] != b""
+        last[-1].is_open = last[-1].is_last and not batch[-1].endswith(b"\n")
     yield from last
 
 
@@ -315,16 +283,21 @@ class _Unfinished:
         for content in text.split("\n"):
             if not content or content.isspace():
                 continue
-            field = _FIELD.match(content)
-            if self.announced or (field is not None and _key(field) in _CUTTING):
+            key, _ = _key_and_value(content)
+            if self.announced or key in _CUTTING:
                 return True
-            if field is None and self.named and _looks_like_peak(content):
+            if not key and self.named and _looks_like_peak(content):
                 return True
         return False
 
 
-def _key(field: re.Match[str]) -> str:
-    return re.sub(r"[ _]", "", field[1]).lower()
+def _key_and_value(content: str) -> tuple[str, str]:
+    """Return the key of a field, in lower case without blanks, and its value; of no field ""."""
+    if field := _FIELD.match(content):
+        return re.sub(r"[ _]", "", field[1]).lower(), content.partition(":")[2]
+    if field := _WITH_EQUALS.match(content):
+        return "numpeaks", content[field.end() :]
+    return "", ""
 
 
 def _line_by_line(text: str, line: int) -> tuple[list[_Entry], str, int, _Unfinished]:
@@ -358,21 +331,20 @@ def _line_by_line(text: str, line: int) -> tuple[list[_Entry], str, int, _Unfini
     for i, content in enumerate(lines):
         if not content or content.isspace():
             continue
-        field = _FIELD.match(content)
-        if field is None:
+        key, value = _key_and_value(content)
+        if not key:
             if list_at is not None:
                 peaks = True
             elif _looks_like_peak(content) and named:
                 list_at, peaks = i, True
             continue
-        key = _key(field)
         if list_at is not None or (key == "name" and named):
             close(i)
         if key == "name":
             named = True
         elif key in _CUTTING:
             list_at, announced = i, True
-            declared = _declared(content.partition(":")[2])
+            declared = _declared(value)
     if list_at is not None and (peaks or declared == 0):
         close(len(lines))
         return entries, "", line, _Unfinished()

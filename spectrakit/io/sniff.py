@@ -114,7 +114,11 @@ def _hdf5_kind(path: Path) -> str:
     """Return ``store``, ``mzmlb`` or nothing for an HDF5 file; one that is damaged is a store."""
     import h5py
 
+    from spectrakit.store.heaps import ROOT, names_can_be_read
+
     try:
+        if not names_can_be_read(on_disk(path), ROOT):
+            return "store"
         with h5py.File(on_disk(path), "r", locking=False) as file:
             if "format" in file.attrs or "blocks" in file:
                 return "store"

@@ -1,7 +1,7 @@
 """Writing groups and datasets into the part file, in one way for all of them."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -41,8 +41,9 @@ def chunk_shape(shape: Sequence[int]) -> tuple[int, ...]:
 class Emitter:
     """Writes objects of a store and collects the lines of its content digest."""
 
-    def __init__(self, file: h5py.File, compression: str) -> None:
+    def __init__(self, file: h5py.File, compression: str, check: Callable[[], None]) -> None:
         self._file = file
+        self._check = check  # raises where the disk took no more
         self._compress = compression == "gzip"
         self.lines: dict[str, str] = {}
 
@@ -71,7 +72,11 @@ class Emitter:
         *,
         contiguous: bool = False,
     ) -> None:
-        """Write a dataset from flat pieces, each a whole number of rows of ``shape``."""
+        """Write a dataset from flat pieces, each a whole number of rows of ``shape``.
+
+        Raises:
+            OSError: the disk takes no more.
+        """
         attributes = {k: v for k, v in (attributes or {}).items() if v != ""}
         small = prod(shape) * np.dtype(dtype).itemsize < CONTIGUOUS_BELOW
         settings: dict[str, Any] = {}
@@ -89,6 +94,7 @@ class Emitter:
         def counted() -> Iterator[NDArray[Any]]:
             nonlocal n_values
             for piece in pieces:
+                self._check()
                 digest.update(np.ascontiguousarray(piece).view(np.uint8).data)
                 n_values += piece.size
                 yield piece

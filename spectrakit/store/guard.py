@@ -18,6 +18,7 @@ from h5py import h5l, h5o, h5t  # pyright: ignore[reportAttributeAccessIssue] --
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError
+from spectrakit.store.heaps import ROOT, names_can_be_read
 from spectrakit.store.layout import (
     FORMAT,
     MAX_DEPTH,
@@ -40,6 +41,8 @@ class SafeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = _check_head(path)
+        if not names_can_be_read(path, ROOT):
+            raise self.wrong("/", "has names that cannot be read")
         try:
             self.file = h5py.File(path, "r", locking=False)
         except _FAILURES as error:

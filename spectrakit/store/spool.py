@@ -7,7 +7,6 @@ in memory up to 8 MB and beyond that in an unnamed file beside the output, which
 removes even when the process is killed. It costs 1 to 2 % of the time that gzip takes.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,19 +41,6 @@ class Spooled:
 
 class SpoolError(OSError):
     """The disk does not take the columns that wait to be laid out."""
-
-
-_HDF5_SAYS = re.compile(r"errno = (\d+), error message = '([^']*)'")
-
-
-def refusal_of_disk(error: BaseException) -> OSError | None:
-    """Return what the system said when it did not take the bytes of a store, else None.
-
-    HDF5 wraps it in a sentence of its own, and raises it as a RuntimeError from some of its calls.
-    """
-    if isinstance(error, OSError | RuntimeError) and (said := _HDF5_SAYS.search(str(error))):
-        return OSError(int(said[1]), said[2])
-    return error if isinstance(error, SpoolError) else None
 
 
 class Spool:

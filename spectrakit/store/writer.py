@@ -29,7 +29,8 @@ from spectrakit.store.layout import (
     VERSION,
     link_name,
 )
-from spectrakit.store.spool import Spool, refusal_of_disk
+from spectrakit.store.partfile import PartFile
+from spectrakit.store.spool import Spool, SpoolError
 from spectrakit.store.tables import (
     FreeValue,
     MoleculeTable,
@@ -73,10 +74,11 @@ class StoreWriter:
     def __enter__(self) -> Self:
         self._part = part_path(self.path)
         try:
-            self._part.touch()  # the system's words for a failure are plainer than HDF5's
+            self._disk = PartFile(self._part)
             self._file = h5py.File(
-                self._part,
+                self._disk,
                 "w",
+                driver="fileobj",
                 libver=("earliest", "v110"),
                 locking=False,
                 track_order=False,
@@ -84,7 +86,7 @@ class StoreWriter:
                 alignment_interval=ALIGNMENT,
             )
             self._spool = Spool(self.path.parent)
-            self._emitter = Emitter(self._file, self._compression)
+            self._emitter = Emitter(self._file, self._compression, self._disk.check)
             self._blocks: dict[str, BlockWriter] = {}
             self._samples = NamedTable("samples")
             self._instruments = NamedTable("instruments")
@@ -108,22 +110,31 @@ class StoreWriter:
     ) -> None:
         try:
             if error is None:
-                self._finish()
-                self._file.close()
+                with self._disk.interrupts_kept():
+                    self._finish()
+                    self._file.close()
+                self._disk.check()
+                self._disk.close()
                 publish(self._part, self.path)
-            elif refusal_of_disk(error) is not None:
+            elif isinstance(error, SpoolError):
                 raise error
-        except (OSError, RuntimeError) as failure:
-            refusal = refusal_of_disk(failure) or failure
+            elif isinstance(error, Exception):
+                self._disk.check()
+        except Exception as failure:
+            refusal = self._disk.refusal or failure
             if not isinstance(refusal, OSError):
                 raise
             raise unwritable(self.path, refusal) from failure
         finally:
             self._spool.close()
-            with suppress(OSError, RuntimeError):
+            with suppress(OSError, RuntimeError), self._disk.interrupts_kept():
                 self._file.close()
             with suppress(OSError):
+                self._disk.close()
+            with suppress(OSError):
                 self._part.unlink(missing_ok=True)
+            if not isinstance(self._disk.refusal, Exception | None):
+                raise self._disk.refusal  # an interrupt, whatever HDF5 made of it
 
     def add_source(
         self, path: str, sha256: str, n_bytes: int, format: str, software: str = ""
@@ -277,6 +288,13 @@ class StoreWriter:
         if root in self._file:
             raise UsageError(f"index '{name}' was added before.", hint="Give it another name.")
         words = json.dumps(dict(attrs), ensure_ascii=False, sort_keys=True).encode("utf-8")
+        with self._disk.interrupts_kept():
+            self._emit_index(root, name, arrays, words)
+        self._disk.check()
+
+    def _emit_index(
+        self, root: str, name: str, arrays: Mapping[str, NDArray[Any]], words: bytes
+    ) -> None:
         self._emitter.group(root)
         self._emitter.array(f"{root}/attributes", np.frombuffer(words, np.uint8))
         for key, values in arrays.items():

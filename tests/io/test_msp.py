@@ -199,3 +199,37 @@ def test_chunk_borders_do_not_show(tmp_path, monkeypatch):
         assert [s.extra for s in pieces] == [s.extra for s in whole]
         for a, b in zip(pieces, whole, strict=True):
             np.testing.assert_array_equal(a.mz, b.mz)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Name: a\nPrecursorMZ: 99\nNum Peaks: 2\n50 1\n60 2\n\nName: b\nNum Peaks: 1\n70 3\n",
+        "Name: a\nPrecursorMZ: 99\nNum Peaks: 2\n50 1\n60 2\nName: b\nNum Peaks: 1\n70 3\n",
+        "Name: a\nNum Peaks: 2\n\n50 1\n60 2\n\nName: b\nNum Peaks: 1\n\n70 3\n",
+        "Name: a\nNum Peaks: 3\n50 1\n60 2\nName: b\nNum Peaks: none\n70 3\n",
+        "Name: a\nNum Peaks: 0\n\nName: b\nNum Peaks: 1\n70 3\n",
+        "Name: a\nNum Peaks: 0\nName: b\nNum Peaks: 1\n70 3\n",
+    ],
+)
+def test_num_peaks_with_an_equals_sign_is_a_count_wherever_it_stands(tmp_path, template):
+    """Only where a blank line was above the name it was one; else it stayed as a text."""
+    expected, account = read_text(tmp_path, template)
+    found, other = read_text(tmp_path, template.replace("Num Peaks:", "Num Peaks="))
+    assert len(expected) == 2
+    assert [(s.name, s.mz.tolist(), s.intensity.tolist()) for s in found] == [
+        (s.name, s.mz.tolist(), s.intensity.tolist()) for s in expected
+    ]
+    assert (other.treated, other.dropped) == (account.treated, account.dropped)
+    if "none" not in template:
+        assert [s.extra for s in found] == [s.extra for s in expected]
+
+
+@pytest.mark.parametrize(("end", "is_said"), [("", True), ("\n", False), ("70 3\n", False)])
+def test_a_file_that_ends_before_its_last_peaks_is_named(tmp_path, caplog, end, is_said):
+    """Cut at the end of a line: the record is kept as it is, but was only counted."""
+    text = "Name: a\nNum Peaks: 1\n50 1\n\nName: b\nNum Peaks: 3\n50 1\n60 2\n" + end
+    spectra, _ = read_text(tmp_path, text)
+    assert len(spectra) == 2
+    said = "entry 2, line 5: the file ends after 2 of its 3 peaks: is it cut off?"
+    assert (said in caplog.text) == is_said

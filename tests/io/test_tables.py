@@ -221,7 +221,7 @@ def test_packed_chunks_are_read_by_plain_hdf5(tmp_path, dtype):
 
     values = (np.random.default_rng(0).random(40_000) * 200).astype(dtype)
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        Emitter(file, "gzip").array("/x", values)
+        Emitter(file, "gzip", lambda: None).array("/x", values)
     with h5py.File(tmp_path / "a.h5") as file:
         np.testing.assert_array_equal(file["x"][()], values)
         assert file["x"].compression == "gzip"

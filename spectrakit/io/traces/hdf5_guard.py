@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spectrakit.errors import InputError
 from spectrakit.io.streams import COPY_AGAIN, on_disk
 from spectrakit.io.traces.arrays import check_bytes
+from spectrakit.store.heaps import names_can_be_read
 
 FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 _FILTERS = frozenset({1, 2, 3, 5, 6, 32000})  # built into HDF5 and h5py: no plug-in is loaded
@@ -30,6 +31,7 @@ _ATTRIBUTE_BYTES = 1 << 16
 _MOST_ATTRIBUTES = 64
 _MOST_SEARCHED = 1 << 33  # bytes, over all heaps of a file
 _HEAP = b"GCOL\x01\0\0\0"  # how a global heap begins, version 1
+_NAMES_WITHIN = 1 << 26  # bytes in which heaps of names are looked for: 0.05 s
 _HOSTILE = "Do not use a file from a source that you do not trust."
 
 
@@ -39,6 +41,8 @@ class ForeignFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = on_disk(path).stat().st_size
+        if not names_can_be_read(on_disk(path), _NAMES_WITHIN):
+            raise self.wrong("/", "has names that cannot be read")
         try:
             self.file = h5py.File(on_disk(path), "r", locking=False)
         except FAILURES as error:
