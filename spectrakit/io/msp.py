@@ -239,7 +239,10 @@ class _Cutter:
 
 
 def _plain_entry(paragraph: bytes, at: int, width: int, line: int) -> _Entry | None:
-    """Return the record of a paragraph whose lines after Num Peaks all look like peaks."""
+    """Return the record of a paragraph whose lines after Num Peaks all look like peaks.
+
+    Other than ASCII among the peaks says in which encoding the whole paragraph is.
+    """
     end = paragraph.find(b"\n", at + 1)
     body = paragraph[end + 1 :] if end >= 0 else b""
     declared = _declared(paragraph[at + width : end if end >= 0 else None])
@@ -247,7 +250,9 @@ def _plain_entry(paragraph: bytes, at: int, width: int, line: int) -> _Entry | N
         return None
     if declared and (not body or body.isspace()):
         return None  # the peaks may come after a blank line
-    if b":" in body or (not declared and body) or _holds_two(paragraph[:at]):
+    if b":" in body or not body.isascii() or (not declared and body):
+        return None
+    if _holds_two(paragraph[:at]):
         return None
     header = decode(paragraph[:at])
     body_line = line + header.count("\n") + 2

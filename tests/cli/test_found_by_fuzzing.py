@@ -170,6 +170,21 @@ def test_the_quick_and_the_plain_way_cut_the_same_records(
     assert [native_id for native_id, _ in made[0]] == entries
 
 
+def test_one_encoding_holds_for_all_of_a_record(tmp_path, cli, monkeypatch):
+    """A Latin-1 name above a digit in UTF-8: no digit is one in Latin-1, whichever way is taken."""
+    path = tmp_path / "a.msp"
+    digit = "\uff11".encode()
+    path.write_bytes(
+        b"Name: Wat\xe9r\nNum Peaks: 1\n" + digit + b" 1000\n\nName: b\nNum Peaks: 1\n1 1\n"
+    )
+    for name in ("quick", "plain"):
+        if name == "plain":
+            monkeypatch.setattr("spectrakit.io.msp._plain_entry", lambda *args: None)
+        result = cli("convert", path, "-o", tmp_path / f"{name}.h5")
+        assert result.exit_code == 0
+        assert "read 2, kept 1, dropped 1 (1 malformed peak line)" in result.stderr
+
+
 def test_mgf_keywords_in_small_letters_or_indented_are_read(tmp_path, cli):
     path = tmp_path / "a.mgf"
     path.write_text(
