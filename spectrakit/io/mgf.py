@@ -20,7 +20,7 @@ from spectrakit.spectrum import Spectrum
 _ID_ORDER = ("spectrum_id", "title", "scans", "feature_id")
 _BEGIN = re.compile(rb"^[ \t]*BEGIN IONS[ \t]*$", re.MULTILINE)
 _ANY_SPELLING = re.compile(rb"^[ \t]*(BEGIN|END) IONS[ \t]*$", re.MULTILINE | re.IGNORECASE)
-_ODD_SPELLINGS = (b"ions", b"Ions", b" END IONS", b"\tEND IONS")  # quick to look for
+_INDENTED = (b" END IONS", b"\tEND IONS")
 _FIRST_PEAK = re.compile(rb"^[ \t]*[-+.]?\d", re.MULTILINE)
 _COMMENTS = b"#;!/"
 _PEAK_CHARGE = re.compile(r"(\d{0,3})[+]?")
@@ -75,9 +75,19 @@ def read_mgf(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Sp
 
 def _in_capitals(text: bytes) -> bytes:
     """Return text in which the lines around records are spelled in one way."""
-    if not any(odd in text for odd in _ODD_SPELLINGS):
+    if not (_holds_small(text, b"ions") or _holds_small(text, b"Ions")) and not any(
+        indented in text for indented in _INDENTED
+    ):
         return text
     return _ANY_SPELLING.sub(lambda match: match[1].upper() + b" IONS", text)
+
+
+def _holds_small(text: bytes, word: bytes) -> bool:
+    """Say whether a word follows BEGIN or END; in notes it is common, and quick to look for."""
+    at = text.find(word)
+    while at >= 0 and text[max(0, at - 4) : at].lower() not in (b"gin ", b"end "):
+        at = text.find(word, at + 1)
+    return at >= 0
 
 
 def _read_common(common: dict[str, str], text: bytes) -> None:
