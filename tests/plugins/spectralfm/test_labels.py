@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from spectrakit.spectrum import Axis, Modality, Spectrum
 from spectrakit.store import StoreWriter
@@ -52,6 +53,7 @@ def test_held_out_values_in_another_unit_are_refused_before_the_fit(
     assert "samples left out" not in result.stderr  # what is said once it was fitted
 
 
+@pytest.mark.slow
 def test_an_infinite_value_is_no_missing_value(tiny, pretrained, tmp_path):
     inf = store(tmp_path / "inf.h5", known=lambda n, label: float("inf") if n == 5 else label)
     result = tiny("adapt", tmp_path / "a", inputs=[inf], model=pretrained)
@@ -78,6 +80,7 @@ def test_what_is_left_out_is_counted_with_its_reason(tiny, pretrained, tmp_path)
     assert "15 samples" in result.stderr
 
 
+@pytest.mark.slow
 def test_classes_count_what_is_left_out_too(tiny, pretrained, tmp_path):
     def change(number, value):
         value[[50]] = np.nan if number == 0 else value[[50]]
@@ -90,6 +93,7 @@ def test_classes_count_what_is_left_out_too(tiny, pretrained, tmp_path):
     assert "19 samples of 2 classes" in result.stderr
 
 
+@pytest.mark.slow
 def test_spectra_that_all_lack_the_same_channels_share_the_others(tiny, pretrained, tmp_path):
     def change(number, value):
         value[:5] = np.nan
