@@ -85,9 +85,7 @@ def named(data: Any, column: str, common: CommonAxis | None = None) -> Named | N
             hint=f"Columns: {', '.join(columns) or 'none'}. `spectrakit convert FILES --samples "
             "SHEET -o STORE.h5` adds them.",
         )
-    kept = without_gaps([one for one, *_ in told_of])
-    if len(kept) < len(told_of):
-        dropped["with missing values"] = len(told_of) - len(kept)
+    kept = without_gaps([one for one, *_ in told_of], dropped)
     say_dropped(dropped)
     found: dict[tuple[str, str], list[Trace]] = {}
     about: dict[tuple[str, str], tuple[str, str]] = {}

@@ -122,9 +122,7 @@ def labelled(
             sample = spectrum.sample or str(row)
             group = spectrum.sample_info.group or spectrum.sample or f"{file}/{row}"
             found.append(_Row(trace, told.value, (file, sample), group))
-    kept = without_gaps([one.trace for one in found])
-    if len(kept) < len(found):
-        dropped["with missing values"] = len(found) - len(kept)
+    kept = without_gaps([one.trace for one in found], dropped)
     say_dropped(dropped)
     samples: dict[tuple[str, str], list[_Row]] = {}
     for k in kept:

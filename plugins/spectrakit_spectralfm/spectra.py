@@ -87,13 +87,17 @@ def say_dropped(dropped: Counter[str]) -> None:
         say(f"spectralfm: spectra left out: {reasons}")
 
 
-def without_gaps(traces: Sequence[Trace]) -> list[int]:
-    """Return the rows that one calibration can take: those without a missing value.
+def without_gaps(traces: Sequence[Trace], dropped: Counter[str]) -> list[int]:
+    """Return the rows that one calibration can take, those without a missing value; count others.
 
     Where every spectrum has gaps they may be the same channels: all are kept, and the axes tell.
     """
     whole = [row for row, one in enumerate(traces) if not one.gaps]
-    return whole or list(range(len(traces)))
+    if not whole:
+        return list(range(len(traces)))
+    if len(whole) < len(traces):
+        dropped["with missing values"] += len(traces) - len(whole)
+    return whole
 
 
 def _with_files(data: Any) -> Iterator[tuple[Spectrum, str]]:

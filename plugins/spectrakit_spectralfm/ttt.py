@@ -56,9 +56,9 @@ def run(job: Job, options: TttOptions) -> Path:
         )
     found = traces_of(job.train), traces_of(job.valid)
     every = (*found[0].traces, *found[1].traces)
-    kept = without_gaps(every)
-    if len(kept) < len(every):
-        say_dropped(Counter({"with missing values": len(every) - len(kept)}))
+    dropped: Counter[str] = Counter()
+    kept = without_gaps(every, dropped)
+    say_dropped(dropped)
     traces = Traces(tuple(every[k] for k in kept))
     if len(traces) < LEAST_SPECTRA:
         raise MismatchError(

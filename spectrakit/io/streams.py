@@ -141,10 +141,7 @@ def open_bytes(path: Path, *, archives: bool = False) -> Generator[BinaryIO]:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _unreadable(path, error) from error
     with raw:
-        try:
-            magic = raw.read(6)
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        magic = raw.read(6)
         raw.seek(0)
         if magic[:2] == b"\x1f\x8b":
             yield BoundedReader(path, gzip.GzipFile(fileobj=raw, mode="rb"))  # type: ignore[arg-type]  # GzipFile is a binary stream

@@ -67,10 +67,11 @@ def fit_properties(
         swept = sweep(methods, data, test, seed, advance=advance)
         fitted, nested, name, weights, why = _chosen(swept, data, choice)
         parts.append((columns, fitted.calibration))
+        stand_for = None if nested is None else represented(data.source, data.twins)
         for place, column in enumerate(columns):
             one, gate = _property(
                 problem, names[place], place, names, data, swept, fitted, nested, name, weights,
-                why, test, level, seed,
+                why, test, level, seed, stand_for,
             )  # fmt: skip
             results[column] = one
             if gate is not None:
@@ -134,6 +135,7 @@ def _property(
     problem: Problem, name: str, place: int, names: Sequence[str], data: Standards,
     swept: Sequence[Swept], fitted: Fitted, nested: FloatArray | None, method: str,
     weights: dict[str, float], why: str, test: FloatArray | None, level: float, seed: int,
+    stand_for: FloatArray | None,
 ) -> tuple[PropertyResult, Gate | None]:  # fmt: skip
     labels = data.labels[:, place]
     known_test = np.zeros(0)
@@ -149,7 +151,6 @@ def _property(
     left_out = None if nested is None else nested[:, place]
     residuals = np.zeros(0) if left_out is None else left_out - labels
     judged = None if value_test is None else (known_test, value_test)
-    stand_for = represented(data.source, data.twins) if len(residuals) else None
     interval = interval_of(residuals, level, judged, stand_for)
     rows = [_row(one, place, labels, known_test, rows_test, ceiling_rmse, seed) for one in swept]
     if method == AUTO:

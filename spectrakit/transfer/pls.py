@@ -51,26 +51,30 @@ class _Centred:
     All b weightings multiply the one matrix at once, which is what makes many samples bearable.
 
     Attributes:
+        share: (b, n) weights, each sum 1.
+        root: (b, n) square roots of the weights.
         mean: (b, n) products of the rows with the weighted mean.
         trace: (b,) of each matrix.
     """
 
     def __init__(self, gram: Products, weight: FloatArray) -> None:
-        share = weight / weight.sum(axis=1, keepdims=True)
-        self._gram, self._root = gram, np.sqrt(weight)[:, None, :]
-        self.mean = gram.times(share)
-        self._middle = (self.mean * share).sum(axis=1)
+        self._gram = gram
+        self.share = weight / weight.sum(axis=1, keepdims=True)
+        self.root = np.sqrt(weight)
+        self.mean = gram.times(self.share)
+        self._middle = (self.mean * self.share).sum(axis=1)
         own = gram.diagonal - 2 * self.mean + self._middle[:, None]
         self.trace = (own * weight).sum(axis=1)
 
     def __call__(self, vectors: FloatArray) -> FloatArray:
         """Return (b, k, n) products with (b, k, n) vectors."""
-        rooted = vectors * self._root
+        root = self.root[:, None, :]
+        rooted = vectors * root
         product = self._gram.times(rooted.reshape(-1, rooted.shape[-1])).reshape(rooted.shape)
         total = rooted.sum(axis=2, keepdims=True)
         along = (rooted * self.mean[:, None, :]).sum(axis=2, keepdims=True)
         product -= self.mean[:, None, :] * total + along - self._middle[:, None, None] * total
-        return product * self._root
+        return product * root
 
 
 def fit_pls(
@@ -92,8 +96,7 @@ def fit_pls(
     b, n = weight.shape
     k = y.shape[1]
     centred = _Centred(gram, weight)
-    root = np.sqrt(weight)
-    share = weight / weight.sum(axis=1, keepdims=True)
+    root, share = centred.root, centred.share
     y_mean = share @ y
     left = ((y - y_mean[:, None, :]) * root[:, :, None]).transpose(0, 2, 1)  # (b, k, n)
     floor = _DEAD * centred.trace[:, None]

@@ -46,11 +46,7 @@ class Products:
         return self.rows[chosen] @ (self.rows.T @ dual)
 
 
-def formed(rows: FloatArray) -> bool:
-    """Say whether the products of (n, p) rows are formed: where there are not so many."""
-    return len(rows) <= _SHORT * rows.shape[1]
-
-
 def products(rows: FloatArray) -> Products:
-    """Return the products of (n, p) rows."""
-    return Products(rows @ rows.T, True) if formed(rows) else Products(rows, False)
+    """Return the products of (n, p) rows, formed where there are not so many of them."""
+    whole = len(rows) <= _SHORT * rows.shape[1]
+    return Products(rows @ rows.T if whole else rows, whole)

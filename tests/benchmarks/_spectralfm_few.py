@@ -132,6 +132,17 @@ def drawn(model, name, pair_names):
     return _drawn[key]
 
 
+def add_cells(rows, methods, name, pair_names, seed, found, top):
+    """Add what ``transfer.table`` prints of {method: (m, k) errors} and ceilings by column."""
+    pair = pair_of(name, *pair_names)
+    spread = pair.known[split_of(name, pair, seed)[1]].var(axis=0)
+    for method, wrong in found.items():
+        methods[method] = None
+        for column, square in enumerate(np.mean(wrong**2, axis=0)):
+            cell = (1 - square / spread[column], np.sqrt(square), top[column])
+            rows[pair_names, seed, column, method] = cell
+
+
 def few_table(asked, encoders, *, members, heads=False):
     """Print one table for each data set and number of standards."""
     for name in asked.data.split(","):
@@ -143,14 +154,6 @@ def few_table(asked, encoders, *, members, heads=False):
                         asked.work, encoders, name, pair_names, seed, n,
                         members=members, heads=heads,
                     )  # fmt: skip
-                    pair = pair_of(name, *pair_names)
-                    spread = pair.known[split_of(name, pair, seed)[1]].var(axis=0)
-                    for method, wrong in found.items():
-                        methods[method] = None
-                        square = np.mean(wrong**2, axis=0)
-                        for column in range(len(top)):
-                            r2 = 1 - square[column] / spread[column]
-                            key = (pair_names, seed, column, method)
-                            rows[key] = (r2, np.sqrt(square[column]), top[column])
+                    add_cells(rows, methods, name, pair_names, seed, found, top)
             print(f"\n{name}, {n} standards, {len(pairs_of(name))} pairs, {asked.seeds} splits")
             transfer.table(rows, methods, asked.base or ("SNV+SG1" if heads else "average"))

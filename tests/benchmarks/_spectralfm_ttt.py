@@ -10,7 +10,7 @@ import json
 import numpy as np
 import torch
 import transfer
-from _spectralfm_few import updated
+from _spectralfm_few import add_cells, updated
 from _spectralfm_pairs import common_of
 from _transfer_data import pair_of, pairs_of, split_of
 from spectrakit_spectralfm.calibration import Calibration
@@ -114,7 +114,6 @@ def ttt_table(asked, encoders):
         pairs = pairs_of(name)[: asked.limit or None]
         for seed in range(asked.first, asked.first + asked.seeds):
             for pair_names in pairs:
-                pair = pair_of(name, *pair_names)
                 kept = transfer.one(
                     asked.work, name, pair_names, seed, 0, "kennard-stone", "free"
                 )["scores"]  # fmt: skip
@@ -122,17 +121,10 @@ def ttt_table(asked, encoders):
                 for column, method, r2, rmsep, ceiling in kept:
                     rows[pair_names, seed, column, method] = (r2, rmsep, ceiling)
                     methods[method] = None
-                spread = pair.known[split_of(name, pair, seed)[1]].var(axis=0)
                 for encoder in encoders:
                     found = ttt_of(asked, encoder, name, pair_names, seed, told)
-                    for method, wrong in found.items():
-                        if method == "label-free":  # the same calibration, from the kept table
-                            continue
-                        methods[method] = None
-                        square = np.mean(wrong**2, axis=0)
-                        for column, value in enumerate(square):
-                            cell = (1 - value / spread[column], np.sqrt(value), top[column])
-                            rows[pair_names, seed, column, method] = cell
+                    del found["label-free"]  # the same calibration, from the kept table
+                    add_cells(rows, methods, name, pair_names, seed, found, top)
         print(f"\n{name}, no labels of the target, {len(pairs)} pairs, {asked.seeds} splits")
         transfer.table(rows, methods, asked.base or "label-free")
     verdicts(told)

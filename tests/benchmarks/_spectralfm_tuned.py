@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import transfer
-from _spectralfm_few import LINEAR, alone
+from _spectralfm_few import LINEAR, add_cells, alone
 from _spectralfm_pairs import common_of
 from _transfer_data import pair_of, pairs_of, split_of
 from spectrakit_spectralfm.fitting import Tuning, fitted
@@ -61,13 +61,6 @@ def tuned_table(asked, encoders):
             for seed in range(asked.first, asked.first + asked.seeds):
                 for pair_names in pairs:
                     found, top = errors_of(encoders, name, pair_names, seed, n)
-                    spread = pair_of(name, *pair_names).known.var(axis=0)
-                    for method, wrong in found.items():
-                        methods[method] = None
-                        square = np.mean(wrong**2, axis=0)
-                        for column in range(len(top)):
-                            r2 = 1 - square[column] / spread[column]
-                            key = (pair_names, seed, column, method)
-                            rows[key] = (r2, np.sqrt(square[column]), top[column])
+                    add_cells(rows, methods, name, pair_names, seed, found, top)
             print(f"\n{name}, {n} standards, {len(pairs)} pairs, {asked.seeds} splits", flush=True)
             transfer.table(rows, methods, asked.base or f"{encoders[0].name}, head")
