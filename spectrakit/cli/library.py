@@ -39,7 +39,7 @@ def add(
     summary: SummaryOption = None,
 ) -> None:
     """Build a searchable library from files and install it."""
-    from spectrakit.verbs.library import add as run
+    from spectrakit.verbs.library_add import add as run
 
     with accounted("library add", summary, name=name) as account:
         run(

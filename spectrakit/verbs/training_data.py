@@ -22,7 +22,7 @@ from spectrakit.search.structure_sources import load_structures
 from spectrakit.store import Store, StoreWriter
 from spectrakit.store.split import TRAIN, VALID, Split, split_stores
 from spectrakit.verbs.convert import Conversion, convert_file
-from spectrakit.verbs.library import molecules_of
+from spectrakit.verbs.library_add import molecules_of
 from spectrakit.verbs.outputs import make_folder, stem_of
 from spectrakit.verbs.structure_files import is_structure_list
 

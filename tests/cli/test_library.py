@@ -196,7 +196,7 @@ def test_records_read_as_tables_build_the_same_library(cli, msp, tmp_path, home,
     msp.write_text(msp.read_text() * 40)
     assert cli("library", "add", "mine", msp).exit_code == 0
     fast = (home / "libraries" / "mine.h5").read_bytes()
-    monkeypatch.setattr("spectrakit.verbs.library.read_parts", read_spectra)
+    monkeypatch.setattr("spectrakit.verbs.library_add.read_parts", read_spectra)
     assert cli("library", "add", "mine", msp, "--replace").exit_code == 0
     assert (home / "libraries" / "mine.h5").read_bytes() == fast
 
