@@ -13,6 +13,7 @@ from math import isfinite, nan
 from pathlib import Path
 
 from spectrakit.errors import InputError, UsageError, did_you_mean
+from spectrakit.log import say
 
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:0?,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][+-]?\d{1,3})?")
 _ANY_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?")
@@ -68,6 +69,10 @@ class LabTable:
                 filled = [*cells, *[""] * len(header)]
                 known = zip(header, filled, strict=False)
                 rows.append((line, {name: cell.strip() for name, cell in known if name}))
+        for place, name in enumerate(header):
+            cells = (row[place] for _, row in sheet.rows if place < len(row))
+            if not name and any(map(str.strip, cells)):
+                say(f"{path}: column {place + 1} is left out: it has no name")
         return cls(path, [name for name in header if name], rows, sheet.delimiter == ";")
 
     def number(self, place: str, cell: str) -> float:

@@ -76,11 +76,20 @@ class SampleSheet:
         )
 
     def say_unmatched(self, paths: Sequence[Path]) -> None:
-        """Tell the person which inputs the sheet does not name."""
+        """Tell the person which inputs the sheet does not name, and which lines name no input."""
         missing = [path.name for path in paths if not self.sample_of(path)]
         if missing:
-            shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+            shown = _some(missing)
             say(f"{self.path}: names no sample for {len(missing)} of {len(paths)} inputs: {shown}")
+        names = {_file_key(path.name) for path in paths}
+        names |= {_stem(name) for name in names}
+        idle = [row["file"] for name, row in self.rows.items() if name not in names]
+        if idle:
+            say(f"{self.path}: {len(idle)} files that it names are no inputs: {_some(idle)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _file_key(text: str) -> str:
@@ -99,6 +108,7 @@ class TargetTable:
     path: Path
     sha256: str
     values: list[tuple[str, str, ReferenceValue]]  # sample, property, value
+    listed: set[str]  # samples that have a row, with values or without
 
     @classmethod
     def read(cls, path: Path) -> "TargetTable":
@@ -140,7 +150,7 @@ class TargetTable:
                         hint="Average them before, or give the samples different ids.",
                     )
         values = [(sample, name, value) for (sample, name), (_, value) in found.items()]
-        return cls(path, file_sha256(path), values)
+        return cls(path, file_sha256(path), values, {row[key] for _, row in table.rows} - {""})
 
     def add_to(self, writer: "StoreWriter", samples: set[str]) -> None:
         """Write the values of these samples into a store."""
@@ -149,15 +159,15 @@ class TargetTable:
                 writer.add_target(sample, name, known.value, known.unit, known.sd)
 
     def say_unmatched(self, samples: set[str]) -> None:
-        """Tell the person which samples have no spectra, and which have no row."""
-        listed = {sample for sample, *_ in self.values}
+        """Tell the person which samples have no spectra, no row, or a row without values."""
+        valued = {sample for sample, *_ in self.values}
         for missing, words in (
-            (listed - samples, "have no spectra here and are left out"),
-            (samples - listed, "with spectra here have no row in it"),
+            (self.listed - samples, "have no spectra here and are left out"),
+            (samples - self.listed, "with spectra here have no row in it"),
+            ((samples & self.listed) - valued, "with spectra here have a row without values"),
         ):
             if missing:
-                shown = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
-                say(f"{self.path}: {len(missing)} samples {words}: {shown}")
+                say(f"{self.path}: {len(missing)} samples {words}: {_some(sorted(missing))}")
 
 
 def _with_numbers(

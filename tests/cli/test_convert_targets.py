@@ -152,3 +152,30 @@ def test_a_file_that_is_no_table_is_refused(cli, spectra, tmp_path):
     result = cli("convert", spectra, "--out", tmp_path / "o.h5", "--targets", table)
     assert result.exit_code == 3
     assert "lab.csv: is no text." in result.stderr
+
+
+def test_a_row_without_values_is_no_missing_row(join):
+    result, out = join("sample,oil\na,3.5\nb,NA\nc,4\n")
+    assert result.exit_code == 0, result.stderr
+    assert "1 samples with spectra here have a row without values: b" in result.stderr
+    assert "have no row in it" not in result.stderr
+    with Store(out) as store:
+        np.testing.assert_array_equal(store.targets["value"].ravel(), [3.5, np.nan, 4])
+
+
+def test_a_column_without_a_name_is_said(join):
+    result, _ = join("sample,oil,,\na,3.5,1,\nb,4,2,\nc,4,,\n")
+    assert result.exit_code == 0, result.stderr
+    assert "lab.csv: column 3 is left out: it has no name" in result.stderr
+    assert "column 4" not in result.stderr
+
+
+def test_lines_of_a_sample_sheet_that_name_no_input_are_said(cli, spectra, tmp_path):
+    sheet = tmp_path / "s.csv"
+    sheet.write_text("file,sample\nspectra.csv,S1\nspectre.csv,S2\n")
+    result = cli("convert", spectra, "-o", tmp_path / "o.h5", "--samples", sheet)
+    assert result.exit_code == 0, result.stderr
+    assert "s.csv: 1 files that it names are no inputs: spectre.csv" in result.stderr
+    sheet.write_text("file,sample\nspectra,S1\n")  # by its stem
+    result = cli("convert", spectra, "-o", tmp_path / "o2.h5", "--samples", sheet)
+    assert "are no inputs" not in result.stderr
