@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
+from spectrakit.transfer.bases import Preprocessing, of_averages
 from spectrakit.transfer.bordered import SourceSide
 from spectrakit.transfer.honest import Folds, Way
 from spectrakit.transfer.maps import global_gain, latent_ridge, mean_difference, piecewise
@@ -65,7 +65,7 @@ def meetings(data: Standards, seed: int) -> tuple[Meeting, ...]:
     virtual = _crowd(data, seed) if data.same_axis else None
     return tuple(
         meeting
-        for preprocessing in PREPROCESSINGS
+        for preprocessing in of_averages(len(data.source))
         for meeting in _of_one(data, preprocessing, virtual)
     )
 

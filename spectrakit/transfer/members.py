@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
+from spectrakit.transfer.bases import Preprocessing, of_averages
 from spectrakit.transfer.honest import WHOLE, Alone, Errors, Folds, Way
 from spectrakit.transfer.joint import OWN, SETTINGS, SHARED
 from spectrakit.transfer.meetings import LATENT, Meeting, meetings
@@ -74,7 +74,7 @@ def members(data: Standards, seed: int) -> Iterator[Member]:
             yield Member(LABEL_FREE, *about, meeting.way, ALL)
         if not data.same_axis or meeting.name != LATENT:
             yield from _updated(data, meeting)
-    for preprocessing in PREPROCESSINGS:
+    for preprocessing in of_averages(len(data.source)):
         yield _target_only(data, preprocessing)
 
 

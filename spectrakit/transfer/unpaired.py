@@ -29,7 +29,7 @@ from spectrakit.transfer.alignments import (
     instrument_offset,
     mean_map,
 )
-from spectrakit.transfer.bases import PREPROCESSINGS, Preprocessing
+from spectrakit.transfer.bases import Preprocessing, of_averages
 from spectrakit.transfer.labelfree import budgeted, covariance_penalised
 from spectrakit.transfer.maps import SpectrumMap
 from spectrakit.transfer.ridge import Ridge
@@ -61,8 +61,9 @@ def fit_unpaired(source: FloatArray, known: FloatArray, pool: FloatArray) -> Aff
         pool: (m, p) unlabelled target spectra on the same axis, at least 2.
     """
     low, high = limits(known)
-    found = [one for each in PREPROCESSINGS for one in _members(source, known, pool, each)]
-    prepared = {each.name: each(pool) for each in PREPROCESSINGS}
+    several = of_averages(len(source))
+    found = [one for each in several for one in _members(source, known, pool, each)]
+    prepared = {each.name: each(pool) for each in several}
     guesses = np.stack(
         [np.clip(prepared[each.name] @ slope + offset, low, high) for each, slope, offset in found]
     )  # (members, m, k)

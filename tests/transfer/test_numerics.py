@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import qr
+from scipy.signal import savgol_filter
 from scipy.stats import t as t_table
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from spectrakit.transfer.affine import AffineSum, Term, mixture
-from spectrakit.transfer.bases import PREPROCESSINGS
+from spectrakit.transfer.bases import (
+    CROWDED,
+    MANY_WINDOWS,
+    PREPROCESSINGS,
+    WINDOWS,
+    of_averages,
+    window_of,
+)
 from spectrakit.transfer.bordered import SourceSide
 from spectrakit.transfer.common_axis import common_axis, interpolation
 from spectrakit.transfer.differences import LABELLED, UNLABELLED, Penalised
@@ -55,11 +63,29 @@ def test_a_pulled_model_answers_like_the_model_of_mapped_spectra(seed, n, p, kin
 def test_a_preprocessing_pulled_back_is_the_preprocessing(seed, p):
     rng = np.random.default_rng(seed)
     spectra, slope = smooth(rng, 5, p), rng.normal(size=(p, 2))
-    for one in PREPROCESSINGS:
+    for one in PREPROCESSINGS + MANY_WINDOWS:
         none, high = np.full(2, -np.inf), np.full(2, np.inf)
         term = Term(one.basis, one.pull(slope), np.ones(2), np.ones(2), none, high)
         found = AffineSum((term,)).predict(spectra)
         np.testing.assert_allclose(found, one(spectra) @ slope + 1, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(5, 400))
+def test_derivatives_with_several_windows_are_those_of_scipy(seed, p):
+    spectra = smooth(np.random.default_rng(seed), 3, p)
+    for word, scale in WINDOWS.items():
+        window = window_of(p, scale)
+        assert window % 2 == 1 and 3 <= window <= p
+        (one,) = (o for o in MANY_WINDOWS if o.name == f"SNV+SG1, {word} window")
+        base = (spectra - spectra.mean(1, keepdims=True)) / spectra.std(1, keepdims=True, ddof=1)
+        wanted = savgol_filter(base, window, 2, deriv=1, axis=1)
+        np.testing.assert_allclose(one(spectra), wanted, atol=1e-9 * np.abs(wanted).max())
+
+
+def test_large_calibration_sets_make_do_with_one_window():
+    assert of_averages(CROWDED) == MANY_WINDOWS
+    assert of_averages(CROWDED + 1) == PREPROCESSINGS
 
 
 @settings(max_examples=25)
