@@ -3,15 +3,24 @@
 import os
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from spectrakit.errors import InputError
 from spectrakit.io.library_formats import READERS, recognise_library
-from spectrakit.io.streams import COPY_AGAIN, archive_error, is_zip, on_disk, open_bytes
+from spectrakit.io.streams import (
+    COPY_AGAIN,
+    archive_error,
+    is_compressed,
+    is_zip,
+    on_disk,
+    open_bytes,
+)
 from spectrakit.io.vendor import vendor_error, vendor_file, vendor_folder
 
 READABLE = ("mzml", "mzxml", "mzdata", "imzml", "mzmlb", "mgf", "msp", "store", *READERS)
 _HEAD = 1 << 16
 _MGF_HEAD = 1 << 20  # a Mascot file may open with a long list of search parameters
+_XML_HEAD = 1 << 24  # comments may stand before the root, however long
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MSP_LINE = re.compile(rb"^[ \t]*(?:name|num[ _]?peaks?)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _MGF_LINE = re.compile(rb"^[ \t]*BEGIN IONS[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -68,13 +77,18 @@ def recognise(path: Path) -> str:
         raw = stream.read(_HEAD)
         if raw[257:262] == b"ustar":
             raise archive_error(path)
+        if is_compressed(raw):
+            raise InputError(
+                f"{path}: is compressed twice.", hint="Unpack it once and give what is inside."
+            )
         if raw.startswith(_HDF5_MAGIC) and (known := _hdf5_kind(path)):
             return known
         head = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")
         is_wide = _is_wide_text(raw)  # some tables of traces are
         kind = ""
         if not is_wide:
-            kind = _xml_kind(path, head) if head.lstrip()[:1] == b"<" else _text_kind(head)
+            is_xml = head.lstrip()[:1] == b"<"
+            kind = _xml_kind(path, _with_root(head, stream)) if is_xml else _text_kind(head)
         if not kind and b"\x00" not in head and b"BEGIN IONS" in stream.read(_MGF_HEAD).upper():
             kind = "mgf"
     if not kind and path.suffix.lower() == ".ibd":
@@ -125,6 +139,15 @@ def _hdf5_kind(path: Path) -> str:
             return "mzmlb" if file.id.links.exists(b"mzML") else ""
     except (OSError, RuntimeError, KeyError, ValueError, TypeError):
         return "store"
+
+
+def _with_root(head: bytes, stream: BinaryIO) -> bytes:
+    """Return the head of an XML file up to its root element, past long comments."""
+    while len(head) < _XML_HEAD and not _XML_PROLOG.sub(b"", head).strip():
+        if not (more := stream.read(_MGF_HEAD)):
+            break
+        head += more
+    return head
 
 
 def _xml_kind(path: Path, head: bytes) -> str:

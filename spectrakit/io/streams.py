@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_EXPANSION = 400
 _FREE_BYTES = 64 << 20
 _PACKED = (b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")  # as below
+_GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 _BUFFER = 1 << 17
 STDIN = Path("-")
 _SPOOL = "SPECTRAKIT_STDIN_SPOOL"  # an environment variable, so that worker processes know
@@ -143,14 +144,19 @@ def open_bytes(path: Path, *, archives: bool = False) -> Generator[BinaryIO]:
     with raw:
         magic = raw.read(6)
         raw.seek(0)
-        if magic[:2] == b"\x1f\x8b":
+        if magic.startswith(_GZIP):
             yield BoundedReader(path, gzip.GzipFile(fileobj=raw, mode="rb"))  # type: ignore[arg-type]  # GzipFile is a binary stream
-        elif magic[:3] == b"BZh":
+        elif magic.startswith(_BZIP2):
             yield BoundedReader(path, bz2.BZ2File(raw))  # type: ignore[arg-type]  # BZ2File is a binary stream
         elif (is_zip(magic) and not archives) or magic.startswith(_PACKED):
             raise archive_error(path)
         else:
             yield raw
+
+
+def is_compressed(head: bytes) -> bool:
+    """Say by its first bytes whether a file is packed by gzip or bzip2."""
+    return head.startswith((_GZIP, _BZIP2))
 
 
 def is_zip(head: bytes) -> bool:

@@ -82,6 +82,9 @@ def packed(data):
     return gzip.compress(data, mtime=0)
 
 
+LONG_COMMENT = b'<?xml version="1.0"?><!--' + b"x" * 70_000 + b"-->"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -95,6 +98,9 @@ def packed(data):
         ("tail.mzML", (GOOD_MZML + "<x/>").encode(), ["XML breaks"]),
         ("bomb.mzML", b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><mzML>&b;</mzML>',
          ["DOCTYPE"]),
+        ("late.mzML", LONG_COMMENT + b'<!DOCTYPE a [<!ENTITY b "c">]><mzML>&b;</mzML>',
+         ["DOCTYPE"]),
+        ("twice.mgf.gz", packed(packed(b"BEGIN IONS\n1 1\nEND IONS\n")), ["compressed twice"]),
         ("run.raw", b"\x01\xa1F\x00i\x00n\x00n\x00i\x00g\x00a\x00n\x00", ["Thermo raw file"]),
         ("hits.json", b'{"hits": [1, 2, 3]}', ["JSON"]),
         ("notes.txt", b"these are no spectra", ["no known format"]),
@@ -107,6 +113,14 @@ def test_files_that_cannot_be_read(convert, tmp_path, name, content, words):
     refused(result, name, *words)
     assert account["totals"]["kept"] == 0
     assert len(account["errors"]) == 1
+
+
+def test_a_long_comment_before_the_root_is_passed(convert, tmp_path):
+    path = tmp_path / "late.mzML"
+    path.write_bytes(LONG_COMMENT + GOOD_MZML.removeprefix('<?xml version="1.0"?>').encode())
+    result, account, _ = convert(path)
+    assert result.exit_code == 0, result.stderr
+    assert account["totals"]["kept"] == account["totals"]["read"] > 0
 
 
 def test_a_missing_file(convert, tmp_path):
