@@ -222,6 +222,14 @@ class Progress(Protocol):
         ...
 
 
+LeaveOut = Callable[[Mapping[str, int]], None]
+"""Takes how many spectra an action leaves out, by the reason."""
+
+
+def _unsaid(reasons: Mapping[str, int]) -> None:
+    """Leave out spectra without a word, where no verb counts them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What an action receives. It reads no ``sys.argv``, prints nothing, keeps no globals.
@@ -237,6 +245,8 @@ class Job:
         world: number of processes.
         progress: shows how far the work is.
         should_stop: true when a signal asked to save and raise ``Stopped``.
+        leave_out: says, and counts for ``--summary``, spectra that the action does not use:
+            ``job.leave_out({"without a polarity": 3})``.
     """
 
     train: Any
@@ -249,6 +259,7 @@ class Job:
     world: int
     progress: Progress
     should_stop: Callable[[], bool]
+    leave_out: LeaveOut = _unsaid
 
 
 class Hit(Protocol):

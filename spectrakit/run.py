@@ -1,8 +1,9 @@
 """A run: one training in one folder that holds everything needed to go on, or to use it.
 
 ``plan.toml`` (what was decided), ``env.json`` (on what), ``metrics.jsonl``, ``log.txt``,
-``checkpoints/``, ``student/NAME@VERSION/`` and ``status`` (``running``, ``done``, ``stopped``,
-or ``failed: why``). A checkpoint appears whole or not at all.
+``left_out.json`` (spectra that the plugin did not use), ``checkpoints/``,
+``student/NAME@VERSION/`` and ``status`` (``running``, ``done``, ``stopped``, or ``failed: why``).
+A checkpoint appears whole or not at all.
 """
 
 import json
@@ -26,6 +27,7 @@ from spectrakit.errors import InputError, MismatchError, UsageError
 from spectrakit.toml import to_toml
 
 PLAN, ENV, METRICS, LOG, STATUS = "plan.toml", "env.json", "metrics.jsonl", "log.txt", "status"
+LEFT_OUT = "left_out.json"
 CHECKPOINTS, STUDENT, DATA = "checkpoints", "student", "data"
 FORMAT, FORMAT_VERSION = "spectrakit-run", 1
 KEPT = 2  # checkpoints: the newest, and the one before in case it is not what one hoped
@@ -120,6 +122,19 @@ class Run:
     def _write(self, name: str, text: str) -> None:
         with atomic_path(self.path / name) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
+
+    def leave_out(self, reasons: Mapping[str, int]) -> None:
+        """Write how many spectra the plugin left out, and why."""
+        self._write(LEFT_OUT, json.dumps(dict(sorted(reasons.items())), indent=1) + "\n")
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many spectra the plugin left out, and why; empty where it said nothing of it."""
+        try:
+            found = json.loads((self.path / LEFT_OUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def status(self) -> str:

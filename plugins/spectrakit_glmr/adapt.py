@@ -73,7 +73,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
         steps=options.steps, epochs=options.epochs, batch=options.batch, rate=options.rate,
         decay=options.decay, average=options.average, licences=options.licences,
     )  # fmt: skip
-    train = read(job.train, told)
+    train = read(job.train, told, job.leave_out)
     bits, _ = fingerprints(train.smiles)
     pool = SameMass.empty(len(train.smiles))
     if options.contrast:

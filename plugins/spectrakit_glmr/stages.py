@@ -8,7 +8,7 @@ import numpy as np
 
 from spectrakit.errors import MismatchError
 from spectrakit.log import say
-from spectrakit.plugin import Job
+from spectrakit.plugin import Job, LeaveOut
 from spectrakit.search.molecular_fingerprints import fingerprints
 from spectrakit.spectrum import Molecule
 from spectrakit.train.checkpoint import Maker
@@ -54,12 +54,10 @@ def maker(architecture: Any) -> Maker:
     return Maker(plugin.name, plugin.version, architecture)
 
 
-def read(data: Any, options: PretrainOptions) -> Measured:
-    """Return the spectra of a data set, and say what cannot be learned from."""
+def read(data: Any, options: PretrainOptions, leave_out: LeaveOut) -> Measured:
+    """Return the spectra of a data set; ``leave_out`` is told what cannot be learned from."""
     found = measured(data, options.licences)
-    if found.dropped:
-        reasons = ", ".join(f"{n} {why}" for why, n in sorted(found.dropped.items()))
-        say(f"glmr: spectra left out: {reasons}")
+    leave_out(found.dropped)
     return found
 
 
@@ -68,7 +66,7 @@ def held_out(job: Job, options: PretrainOptions) -> Measured | None:
     if not len(job.valid):
         return None
     try:
-        return read(job.valid, options)
+        return read(job.valid, options, job.leave_out)
     except MismatchError as error:
         say(f"glmr: nothing is held out: {error}")
         return None
@@ -115,7 +113,7 @@ def molecules(job: Job, options: PretrainOptions) -> None:
 
 def contrastive(job: Job, options: PretrainOptions) -> None:
     """Stage `contrastive`: train the spectrum encoder against the molecules."""
-    train = read(job.train, options)
+    train = read(job.train, options, job.leave_out)
     bits, _ = fingerprints(train.smiles)
     language = load_language(job.parent) if job.parent is not None else None
     if options.molecule != "fingerprint" and language is None:
@@ -188,7 +186,7 @@ def generator(job: Job, options: PretrainOptions) -> None:
             f"{job.parent}: has no SMILES decoder to begin from.",
             hint="Begin stage contrastive from the run of stage molecules: -m RUN.",
         )
-    train = read(job.train, options)
+    train = read(job.train, options, job.leave_out)
     bits, _ = fingerprints(train.smiles)
     model = Generator(GeneratorConfig(dual.config, options.candidates), dual)
     pool = same_mass(train, bits, structures(job), job.seed)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from spectrakit.errors import InputError, MismatchError
-from spectrakit.log import say
+from spectrakit.plugin import LeaveOut
 from spectrakit.search.learned import standardise
 from spectrakit.search.molecular_fingerprints import BLOCKS, clusters, fingerprints
 from spectrakit_kernelfp import kernel
@@ -115,6 +115,7 @@ def fit(
     smiles: Mapping[str, str],
     *,
     ridge: float = kernel.RIDGE,
+    leave_out: LeaveOut = lambda reasons: None,
 ) -> Model:
     """Fit the model.
 
@@ -122,6 +123,7 @@ def fit(
         spectra: (molecule, polarity +1 or -1) -> its spectra.
         smiles: molecule -> structure.
         ridge: of the regression, against kernel values of 1 + 2 on the diagonal.
+        leave_out: is told of spectra whose structure RDKit rejects.
 
     Raises:
         MismatchError: no molecule has both a readable structure and a spectrum with peaks.
@@ -132,7 +134,7 @@ def fit(
     if unreadable:
         rejected = {names[row] for row in refused}
         lost = sum(len(held) for (name, _), held in spectra.items() if name in rejected)
-        say(f"kernelfp: spectra left out: {lost} no structure that RDKit reads")
+        leave_out({"no structure that RDKit reads": lost})
     place = {name: row for row, name in enumerate(names) if row not in unreadable}
     halves: dict[int, Half] = {}
     for polarity in (1, -1):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from spectrakit.log import say
 from spectrakit.plugin import Job
 from spectrakit_kernelfp.data import Sources, Spectra, training_set
 from spectrakit_kernelfp.features import merge
@@ -26,12 +25,9 @@ def run(job: Job, options: PretrainOptions) -> Path:
         sources: Sources = Sources()
         spectra, smiles, used = training_set(job.train, options.licences, sources)
         advance(1)
-        if used < len(job.train):
-            say(
-                f"kernelfp: spectra left out: {len(job.train) - used} without polarity, SMILES or "
-                "a licence that was asked for"
-            )
-        model = fit(spectra, smiles, ridge=options.ridge)
+        unused = len(job.train) - used
+        job.leave_out({"without polarity, SMILES or a licence that was asked for": unused})
+        model = fit(spectra, smiles, ridge=options.ridge, leave_out=job.leave_out)
         advance(1)
         log.info("kernelfp: learned %d spectra of %d molecules", used, len(model.keys))
         held_out, structures, _ = training_set(job.valid)

@@ -56,7 +56,7 @@ def run(job: Job, options: AdaptOptions) -> Path:
             hint="Leave out one of the two.",
         )
     name = chosen_property(job.train, options.property)
-    data = labelled(job.train, name)
+    data = labelled(job.train, name, job.leave_out)
     if data is None or len(data) < LEAST_SAMPLES:
         n = len(data) if data else 0
         raise MismatchError(
@@ -69,7 +69,9 @@ def run(job: Job, options: AdaptOptions) -> Path:
             f"all {len(data)} samples have '{name}' {data.known[0]:g}: nothing can be learned.",
             hint="Choose samples that span the range.",
         )
-    held = labelled(job.valid, name, data.common, data.unit) if len(job.valid) else None
+    held = (
+        labelled(job.valid, name, job.leave_out, data.common, data.unit) if len(job.valid) else None
+    )
     say_unseen(data.common, told.get("seen", {}))
     tuning = Tuning(
         how=options.how, rank=options.rank, steps=options.steps, rate=options.rate,

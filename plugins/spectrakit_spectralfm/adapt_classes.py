@@ -31,13 +31,13 @@ def run_classes(job: Job, options: AdaptOptions, model: SpectralModel, told: Any
         MismatchError: nothing to learn from.
         UsageError: an unknown column.
     """
-    data = named(job.train, options.label)
+    data = named(job.train, options.label, job.leave_out)
     if data is None:
         raise MismatchError(
             f"no sample has a name in '{options.label}'.", hint="Fill in the column."
         )
     check_classes(data, options.label)
-    held = named(job.valid, options.label, data.common) if len(job.valid) else None
+    held = named(job.valid, options.label, job.leave_out, data.common) if len(job.valid) else None
     job.run.resume_step()
     found = fitted_classes(model, data, level=options.level, coverage=options.coverage)
     left = f"accuracy {found.accuracy:.1%}, {found.named:.1%} named"

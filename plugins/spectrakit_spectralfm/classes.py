@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
+from spectrakit.plugin import LeaveOut
 from spectrakit.spectrum import FloatArray
 from spectrakit.transfer.ridge import Ridge
 from spectrakit_spectralfm.calibration import Calibration
@@ -29,7 +30,6 @@ from spectrakit_spectralfm.spectra import (
     Trace,
     Traces,
     on_common_axis,
-    say_dropped,
     trace_of,
     without_gaps,
 )
@@ -53,10 +53,12 @@ class Named:
         return len(self.own)
 
 
-def named(data: Any, column: str, common: CommonAxis | None = None) -> Named | None:
+def named(
+    data: Any, column: str, leave_out: LeaveOut, common: CommonAxis | None = None
+) -> Named | None:
     """Return the samples that have a name in a column; None where there is none.
 
-    Replicates of a sample are averaged; what is left out is counted and said.
+    Replicates of a sample are averaged; ``leave_out`` is told of what is left out.
 
     Raises:
         UsageError: no sample has such a column.
@@ -86,7 +88,7 @@ def named(data: Any, column: str, common: CommonAxis | None = None) -> Named | N
             "SHEET -o STORE.h5` adds them.",
         )
     kept = without_gaps([one for one, *_ in told_of], dropped)
-    say_dropped(dropped)
+    leave_out(dropped)
     found: dict[tuple[str, str], list[Trace]] = {}
     about: dict[tuple[str, str], tuple[str, str]] = {}
     for trace, key, name, group in (told_of[k] for k in kept):

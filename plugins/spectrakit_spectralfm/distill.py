@@ -44,8 +44,8 @@ def run(job: Job, options: DistillOptions) -> Path:
     check_bundle(job, "distill", options)
     model, _ = load_pretrained(job.parent)
     with job.progress("distill", 2, "steps") as advance:
-        spectra, common = on_common_axis(traces_of(job.train))
-        held = traces_of(job.valid) if len(job.valid) else None
+        spectra, common = on_common_axis(traces_of(job.train, job.leave_out))
+        held = traces_of(job.valid, job.leave_out) if len(job.valid) else None
         split = "valid" if held is not None and len(held) else "train"
         judged = on_common_axis(held, common)[0] if held is not None and len(held) else spectra
         graph = EncoderGraph(model, common).eval()

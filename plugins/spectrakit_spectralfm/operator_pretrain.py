@@ -61,7 +61,7 @@ def run(job: Job, options: PretrainOptions) -> Path:
     torch.manual_seed(job.seed)
     config = OperatorConfig()
     operator = Operator(config).double()  # a posterior of 63 numbers: float32 is too coarse
-    train, valid = traces_of(job.train), traces_of(job.valid)
+    train, valid = (traces_of(one, job.leave_out) for one in (job.train, job.valid))
     tasks = OperatorTasks(train, batch=options.tasks, seed=job.seed, rank=job.rank)
     steps = options.steps or STEPS
     plan = Plan(

@@ -112,7 +112,7 @@ def run(job: Job, options: PretrainOptions) -> Path:
     config = config_of(options)
     torch.manual_seed(job.seed)
     model = SpectralModel(config)
-    train, valid = traces_of(job.train), traces_of(job.valid)
+    train, valid = (traces_of(one, job.leave_out) for one in (job.train, job.valid))
     if not len(train):
         raise MismatchError("no spectrum can be learned from.", hint="The counts above say why.")
     weights = Weights(

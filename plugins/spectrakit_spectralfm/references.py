@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectrakit.errors import MismatchError, UsageError, did_you_mean
+from spectrakit.plugin import LeaveOut
 from spectrakit.spectrum import FloatArray
 from spectrakit_spectralfm.leftout import numbered
 from spectrakit_spectralfm.spectra import (
@@ -15,7 +16,6 @@ from spectrakit_spectralfm.spectra import (
     Trace,
     Traces,
     on_common_axis,
-    say_dropped,
     trace_of,
     without_gaps,
 )
@@ -82,17 +82,17 @@ class _Row:
 
 
 def labelled(
-    data: Any, name: str, common: CommonAxis | None = None, unit: str = ""
+    data: Any, name: str, leave_out: LeaveOut, common: CommonAxis | None = None, unit: str = ""
 ) -> Labelled | None:
     """Return the samples that have the property; None where there is none.
 
     Replicates of one sample are averaged: they are one measurement of one value, and leaving one
     of them out would leave nothing out. A sample that several files name is one group of theirs.
-    What is left out is counted and said.
 
     Args:
         data: the spectra.
         name: of the property.
+        leave_out: is told of spectra that are not used.
         common: the axis; None: that of the first spectrum.
         unit: of the values; empty: that of the first that has one.
 
@@ -123,7 +123,7 @@ def labelled(
             group = spectrum.sample_info.group or spectrum.sample or f"{file}/{row}"
             found.append(_Row(trace, told.value, (file, sample), group))
     kept = without_gaps([one.trace for one in found], dropped)
-    say_dropped(dropped)
+    leave_out(dropped)
     samples: dict[tuple[str, str], list[_Row]] = {}
     for k in kept:
         samples.setdefault(found[k].key, []).append(found[k])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectrakit.errors import MismatchError
 from spectrakit.log import say
+from spectrakit.plugin import LeaveOut
 from spectrakit.preprocess.axes import convert_axis, convertible
 from spectrakit.spectrum import FloatArray, Modality, Spectrum
 from spectrakit_spectralfm.model import TECHNIQUES
@@ -66,8 +67,8 @@ def _key(one: Trace) -> tuple[Any, ...]:
     return one.technique, one.unit, one.axis.tobytes()
 
 
-def traces_of(data: Any) -> Traces:
-    """Return the spectra of a dataset; those that hold nothing are counted and said."""
+def traces_of(data: Any, leave_out: LeaveOut) -> Traces:
+    """Return the spectra of a dataset; ``leave_out`` is told of those that hold nothing."""
     kept: list[Trace] = []
     dropped: Counter[str] = Counter()
     for spectrum, file in _with_files(data):
@@ -76,15 +77,8 @@ def traces_of(data: Any) -> Traces:
             dropped[found] += 1
         else:
             kept.append(found)
-    say_dropped(dropped)
+    leave_out(dropped)
     return Traces(tuple(kept), dropped)
-
-
-def say_dropped(dropped: Counter[str]) -> None:
-    """Say how many spectra were left out, and why; nothing where none was."""
-    if dropped:
-        reasons = ", ".join(f"{n} {why}" for why, n in sorted(dropped.items()))
-        say(f"spectralfm: spectra left out: {reasons}")
 
 
 def without_gaps(traces: Sequence[Trace], dropped: Counter[str]) -> list[int]:

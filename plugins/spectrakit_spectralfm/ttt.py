@@ -16,7 +16,6 @@ from spectrakit_spectralfm.plugin import TttOptions
 from spectrakit_spectralfm.spectra import (
     Traces,
     on_common_axis,
-    say_dropped,
     traces_of,
     without_gaps,
 )
@@ -54,11 +53,11 @@ def run(job: Job, options: TttOptions) -> Path:
             f"the model was trained on unlabelled spectra already ({lineage(told)}).",
             hint="Give -m the run of `spectrakit adapt`, and all spectra at once.",
         )
-    found = traces_of(job.train), traces_of(job.valid)
+    found = traces_of(job.train, job.leave_out), traces_of(job.valid, job.leave_out)
     every = (*found[0].traces, *found[1].traces)
     dropped: Counter[str] = Counter()
     kept = without_gaps(every, dropped)
-    say_dropped(dropped)
+    job.leave_out(dropped)
     traces = Traces(tuple(every[k] for k in kept))
     if len(traces) < LEAST_SPECTRA:
         raise MismatchError(

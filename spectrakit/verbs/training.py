@@ -1,7 +1,8 @@
 """``pretrain``, ``distill``, ``adapt`` and ``ttt``: data and options into a run, by a plugin."""
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from shutil import rmtree
@@ -188,11 +189,15 @@ def _execute(
 ) -> Path:
     verb = str(run.plan["verb"])
     parent = run.plan.get("parent")
-    summary.model = {"plugin": plugin.name, "version": plugin.version, "parent": parent}
+    told: dict[str, Any] = {"plugin": plugin.name, "version": plugin.version, "parent": parent}
+    summary.model = told
     device = resolve_device(str(run.plan["device"]))
     count = int(run.plan.get("devices", 1))
     if count > 1 and not is_one_of_several():
-        return _in_several(run, verb, count, summary)
+        result = _in_several(run, verb, count)
+        told["left_out"] = run.left_out
+        summary.outputs.append(str(result))
+        return result
     rank, world = place()
     run = as_seen_by(rank, run)
     with run.logging(), stop_on_signals() as should_stop:
@@ -200,6 +205,7 @@ def _execute(
             f"{verb} with {plugin.name} on {device}: {len(split.train)} spectra to learn from, "
             f"{len(split.valid)} held out (by {split.by})"
         )
+        left_out = _LeftOut(plugin.name)
         job = Job(
             train=split.train,
             valid=split.valid,
@@ -211,15 +217,36 @@ def _execute(
             world=world,
             progress=progress,
             should_stop=should_stop,
+            leave_out=left_out,
         )
-        result = _guarded(run, plugin, action, job, options)
+        try:
+            result = _guarded(run, plugin, action, job, options)
+        finally:
+            if left_out.counts and rank == 0:
+                run.leave_out(left_out.counts)
+            told["left_out"] = run.left_out
         run.set_status(DONE)
         say(f"{verb}: done, {result}")
     summary.outputs.append(str(result))
     return result
 
 
-def _in_several(run: Run, verb: str, count: int, summary: Summary) -> Path:
+class _LeftOut:
+    """Says what a plugin leaves out, and counts it."""
+
+    def __init__(self, plugin: str) -> None:
+        self._plugin = plugin
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, reasons: Mapping[str, int]) -> None:
+        some = {why: n for why, n in sorted(reasons.items()) if n}
+        self.counts.update(some)
+        if some:
+            told = ", ".join(f"{n} {why}" for why, n in some.items())
+            say(f"{self._plugin}: spectra left out: {told}")
+
+
+def _in_several(run: Run, verb: str, count: int) -> Path:
     """Let several processes go on with a run; this one waits and tells how they ended."""
     level = -1 if not log.isEnabledFor(logging.INFO) else int(log.isEnabledFor(logging.DEBUG))
     say(f"{verb} in {count} processes")
@@ -232,9 +259,7 @@ def _in_several(run: Run, verb: str, count: int, summary: Summary) -> Path:
     except SpectrakitError as error:
         run.set_status(f"{FAILED}: {error}")  # a process that only lost its partner wrote another
         raise
-    result = run.students()[-1] if run.students() else run.path
-    summary.outputs.append(str(result))
-    return result
+    return run.students()[-1] if run.students() else run.path
 
 
 def _guarded(run: Run, plugin: Plugin, action: Action, job: Job, options: Any) -> Path:

@@ -4,6 +4,8 @@ The same crops, simulated instruments and hidden tokens for all models. Violatio
 measured whether a model was asked to avoid them or not.
 """
 
+from collections import Counter
+
 import numpy as np
 import torch
 from spectrakit_spectralfm.batches import Augmentation
@@ -22,7 +24,7 @@ TERMS = ("masked", "denoise", "invariance", "bottleneck", "transport", "linearit
 def losses_table(asked, encoders):
     """Print the terms of each model, averaged over held-out spectra, seeds for the views."""
     found = split_stores([Store(asked.corpus)], modalities=plugin.modalities)
-    valid = traces_of(found.valid)
+    valid = traces_of(found.valid, Counter().update)
     every = Weights(**dict.fromkeys(TERMS, 1.0))
     how = Augmentation(mixtures=True, shared=True)
     print(f"{len(valid)} held-out spectra; {asked.seeds} draws of 256 of them")

@@ -250,6 +250,7 @@ def test_a_transfer_is_fitted_to_what_it_is_given_and_its_graph_equals_predict(p
     assert answers.shape == (8, 2)
     np.testing.assert_array_equal(np.asarray(fitted(known).predict(target)), answers)
     alone = np.asarray(method.predict(target[3:4]))
-    np.testing.assert_allclose(alone, answers[3:4], rtol=1e-9)
+    rounding = 64 * np.finfo(answers.dtype).eps  # a row alone is summed in another order
+    np.testing.assert_allclose(alone, answers[3:4], rtol=rounding)
     method.to_onnx(tmp_path / "method.onnx")
     check_same((tmp_path / "method.onnx").read_bytes(), target, answers)

@@ -1,5 +1,6 @@
 """What a calibration learns from: units, gaps, missing values and samples in several files."""
 
+import json
 import re
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_an_infinite_value_is_no_missing_value(tiny, pretrained, tmp_path):
     assert "left out: 1 with an infinite 'moisture'" in result.stderr
 
 
-def test_what_is_left_out_is_counted_with_its_reason(tiny, pretrained, tmp_path):
+def test_what_is_left_out_is_counted_with_its_reason(cli, pretrained, tmp_path):
     def change(number, value):
         if number == 3:
             return np.zeros_like(value)
@@ -72,12 +73,17 @@ def test_what_is_left_out_is_counted_with_its_reason(tiny, pretrained, tmp_path)
     def known(number, label):
         return float("nan") if number in (5, 6) else label
 
-    bad = store(tmp_path / "bad.h5", change=change, known=known)
-    result = tiny("adapt", tmp_path / "a", inputs=[bad], model=pretrained)
+    bad, summary = store(tmp_path / "bad.h5", change=change, known=known), tmp_path / "s.json"
+    result = cli("adapt", bad, "-m", pretrained, "-o", tmp_path / "a", "--summary", summary)
     assert result.exit_code == 0, result.stderr
     told = "left out: 1 constant, 1 fewer than 16 points, 1 with missing values, 2 without 'moist"
     assert told in result.stderr
     assert "15 samples" in result.stderr
+    account = json.loads(summary.read_text())
+    assert account["totals"] == {"read": 21, "kept": 21, "dropped": 0}
+    assert account["model"]["left_out"] == {
+        "constant": 1, "fewer than 16 points": 1, "with missing values": 1, "without 'moisture'": 2,
+    }  # fmt: skip
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """pretrain, distill, adapt, identify, ttt through the command line, at tiny sizes."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def samples(path, name="moisture"):
 
     store = Store(path)
     parts = (BlockRows(store, k, np.arange(len(block))) for k, block in store.blocks.items())
-    return labelled(Dataset(tuple(parts)), name)
+    return labelled(Dataset(tuple(parts)), name, Counter().update)
 
 
 def known(store):
