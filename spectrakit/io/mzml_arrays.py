@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrakit.io.blocks import decode
 from spectrakit.io.numpress import decode_linear, decode_pic, decode_slof
 from spectrakit.io.packed_numbers import (
     LONGEST,
@@ -133,7 +134,7 @@ def unpack(packed: Packed, *, big_endian: bool = False) -> NDArray[Any]:
             if packed.zlib:
                 data = inflate(data, _LONGEST_STRING * packed.length)
             strings = data.removesuffix(b"\x00").split(b"\x00")
-            values = note_column([string.decode("latin-1") for string in strings])
+            values = note_column([decode(string) for string in strings])
         else:
             dtype = packed.dtype.replace("<", ">") if big_endian else packed.dtype
             values = plain_numbers(data, dtype, packed.length, zipped=packed.zlib)

@@ -207,7 +207,7 @@ def _arrays(spectrum: Spectrum) -> Iterator[str]:
     for name, column in spectrum.columns.items():
         term = _cv("MS:1000786", "non-standard data array", name)
         if column.dtype.kind in "OUS":
-            text = b"".join(_ascii(str(item)) + b"\x00" for item in column)
+            text = b"".join(_string(str(item)) + b"\x00" for item in column)
             yield _array(text, "S", term)
         else:
             kinds = {"f4": "<f4", "i4": "<i4", "i2": "<i4", "i1": "<i4", "u1": "<i4", "u2": "<i4"}
@@ -224,9 +224,9 @@ def _array(values: NDArray[Any] | bytes, kind: str, term: str) -> str:
     )
 
 
-def _ascii(text: str) -> bytes:
-    """Return text as the ASCII that mzML's string arrays hold; other letters become ``?``."""
-    return text.replace("\x00", " ").encode("ascii", errors="replace")
+def _string(text: str) -> bytes:
+    """Return text for a string array: ASCII, as mzML has it, but letters beyond it are kept."""
+    return text.replace("\x00", " ").encode("utf-8", errors="replace")
 
 
 def _cv(accession: str, name: str, value: str = "", unit: tuple[str, str, str] = _NO_UNIT) -> str:

@@ -270,7 +270,8 @@ def _peaks(block: _Block) -> tuple[Any, Any, Any]:
 def read_psi_text(path: Path, stream: BinaryIO, account: InputAccount) -> Iterator[Spectrum]:
     """Yield the spectra of a ``#PSI Spectral Library Format`` text, as mzVault exports it.
 
-    A spectrum is a paragraph of ``accession|name = value`` lines and peaks. The native id is the
+    A spectrum is a paragraph of ``accession|name = value`` lines and peaks, or a part of one that
+    begins with such a line below peaks. The native id is the
     spectrum index. Retention times without a unit are in minutes, as mzVault's are.
 
     Args:
@@ -285,17 +286,29 @@ def read_psi_text(path: Path, stream: BinaryIO, account: InputAccount) -> Iterat
         start, line = line, line + text.count("\n") + 2
         lines = [(n, one) for n, one in enumerate(text.split("\n")) if one.strip()]
         lines = [(n, one) for n, one in lines if not one.startswith("#")]
-        if not lines:
-            continue
-        try:
-            yield _counted(_plain_spectrum(lines, index), account)
-        except BadPeakLine as error:
-            place = f"entry {index + 1}, line {start + error.line}"
-            drops.drop(str(error), f"{place} ({error.text.strip()[:40]!r})")
-        except BadSpectrum as error:
-            drops.drop(str(error), f"entry {index + 1}, line {start + lines[0][0]}")
-        index += 1
+        for record in _records(lines):
+            try:
+                yield _counted(_plain_spectrum(record, index), account)
+            except BadPeakLine as error:
+                place = f"entry {index + 1}, line {start + error.line}"
+                drops.drop(str(error), f"{place} ({error.text.strip()[:40]!r})")
+            except BadSpectrum as error:
+                drops.drop(str(error), f"entry {index + 1}, line {start + record[0][0]}")
+            index += 1
     _say_counted(path, account)
+
+
+def _records(lines: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """Yield the records of a paragraph: an attribute below peaks begins another one."""
+    begin, peaks = 0, False
+    for at, (_, text) in enumerate(lines):
+        if text.lstrip()[:1].isdigit():
+            peaks = True
+        elif peaks and _attribute(text) is not None:
+            yield lines[begin:at]
+            begin, peaks = at, False
+    if lines[begin:]:
+        yield lines[begin:]
 
 
 def _plain_spectrum(lines: list[tuple[int, str]], index: int) -> Spectrum:

@@ -122,6 +122,20 @@ def test_mzvault_text_is_read(tmp_path):
     assert (b.polarity, b.mz.tolist()) == (-1, [60.0])
 
 
+def test_mzvault_records_need_no_blank_line_between_them(tmp_path):
+    (a, b), account = read_text(tmp_path, MZVAULT, "x.msp")
+    text = MZVAULT.replace("\n\n", "\n")
+    (c, d), tight = read_text(tmp_path, text, "tight.msp")
+    assert (tight.kept, tight.dropped) == (account.kept, account.dropped)
+    for one, other in ((a, c), (b, d)):
+        assert (one.native_id, one.name, one.extra) == (other.native_id, other.name, other.extra)
+        assert one.mz.tolist() == other.mz.tolist()
+    text = text.replace("50.2260 52.07", "50.2260 x")
+    (only,), broken = read_text(tmp_path, text, "broken.msp")
+    assert only.name == "NEXT"
+    assert broken.dropped == {"malformed peak line": 1}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

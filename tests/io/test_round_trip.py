@@ -172,3 +172,19 @@ def test_a_failing_source_leaves_no_file(tmp_path):
 def test_unknown_suffixes_are_refused(tmp_path):
     with pytest.raises(UsageError, match="says no format"):
         write_spectra(tmp_path / "a.doc", small())
+
+
+def test_letters_of_annotations_survive_mzml_and_others_read_it(tmp_path):
+    pyopenms = pytest.importorskip("pyopenms")
+    mzml = pytest.importorskip("pyteomics.mzml")
+    notes = np.array(["β-lactam", "M⁺ 2 µm"], object)
+    path = tmp_path / "out.mzML"
+    write_spectra(path, [dataclasses.replace(s, columns={"annotation": notes}) for s in small()])
+    back, _ = read(path)
+    assert back[0].columns["annotation"].tolist() == notes.tolist()
+    experiment = pyopenms.MSExperiment()
+    pyopenms.MzMLFile().load(str(path), experiment)
+    with mzml.read(str(path), use_index=False) as reader:
+        theirs = list(reader)
+    assert experiment.size() == len(theirs) == 3
+    assert theirs[0]["m/z array"].tolist() == [100.1, 200.2]
