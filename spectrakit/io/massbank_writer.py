@@ -104,10 +104,8 @@ def _tags(spectrum: Spectrum) -> tuple[Tags, list[tuple[str, str]], dict[str, An
         texts["PRECURSOR_INTENSITY"] = number_text(float(spectrum.precursor_intensity))
     if spectrum.charge:
         texts["CHARGE"] = charge_text(spectrum)
-    if spectrum.native_id != one_line(spectrum.native_id) or not spectrum.native_id:
-        texts["ACCESSION"] = one_line(spectrum.native_id)
-    else:
-        tags["ACCESSION"] = [spectrum.native_id]
+    if accession := one_line(spectrum.native_id):
+        tags["ACCESSION"] = [accession]
     for key, text in texts.items():
         if key in SHARED:
             tags[SHARED[key]] = [text]

@@ -188,3 +188,10 @@ def test_letters_of_annotations_survive_mzml_and_others_read_it(tmp_path):
         theirs = list(reader)
     assert experiment.size() == len(theirs) == 3
     assert theirs[0]["m/z array"].tolist() == [100.1, 200.2]
+
+
+@pytest.mark.parametrize("name", ["x.mgf", "x.msp", "x.mzML", "x.txt"])
+def test_an_id_of_two_lines_stays_an_id(tmp_path, name):
+    write_spectra(tmp_path / name, [dataclasses.replace(small()[0], native_id="a\nb")])
+    (back,), _ = read(tmp_path / name)
+    assert back.native_id == "a b"
