@@ -20,7 +20,7 @@ TRANSFER: dict[str, str] = {
         "average: honest average of ridge regressions of source samples and labelled "
         "standards together, over maps of the spectra (none, mean difference, gain, PDS, "
         "simulated instruments) and preprocessings: none or SNV, derivatives of first and second "
-        "order with three windows each (one window above 500 source samples).\n\n"
+        "order with three windows each (one window above 250 source samples).\n\n"
         "paired-average: the same without the standards' reference values.\n\n"
         "difference-updating: ridge regressions that are penalised for what still differs between "
         "the instruments on the standards, as measured, behind PDS and with simulated "

@@ -84,7 +84,7 @@ MANY_WINDOWS = (
         for word, scale in WINDOWS.items()
     ),
 )
-CROWDED = 500  # source samples, above which averages make do with one window
+CROWDED = 250  # source samples, above which averages make do with one window
 
 
 def of_averages(n: int) -> tuple[Preprocessing, ...]:

@@ -65,7 +65,9 @@ class Bordered:
         self._reach: FloatArray = side.rows.loadings.T @ rows.T  # (r, M)
         self._shrunk: FloatArray = 1.0 / (side.rows.values + self._penalty)
         said = (self._reach.T * self._shrunk[..., None, :]) @ self._reach
-        self._block: FloatArray = kernel - said + ridge[..., None] * np.eye(len(rows))
+        self._block: FloatArray = np.subtract(kernel, said, out=said)
+        diagonal = np.arange(len(rows))
+        self._block[..., diagonal, diagonal] += ridge
         aim = known - self._reach.T @ (self._shrunk[..., None] * side.part)
         self._both: FloatArray = np.linalg.solve(self._block, aim).astype(np.float64)
         self._along: FloatArray = self._shrunk[..., None] * (side.part - self._reach @ self._both)
@@ -86,12 +88,23 @@ class Bordered:
 
         Of more than ``JUDGED`` samples only so many are looked at, spread evenly.
         """
+        return self._source_mse
+
+    @cached_property
+    def _source_mse(self) -> FloatArray:
+        found = self._measured()
+        _ = self.along  # what only these two need is large, and hundreds of fits are kept
+        del self._block, self._both, self._along
+        return found
+
+    def _measured(self) -> FloatArray:
         rows, n = self.side.rows, len(self.side.known)
         few = np.unique(np.linspace(0, n - 1, min(n, JUDGED)).round().astype(np.int64))
         vectors, rest = rows.vectors[few], self.side.rest[few]
         across = vectors @ (self._shrunk[..., None] * self._reach)  # (s, l, rows, M)
-        inverse = np.linalg.inv(self._block)
-        diagonal = self._shrunk @ (vectors**2).T + ((across @ inverse) * across).sum(axis=3)
+        within = across @ np.linalg.inv(self._block)
+        within *= across
+        diagonal = self._shrunk @ (vectors**2).T + within.sum(axis=3)
         diagonal += np.maximum(1.0 - (vectors**2).sum(axis=1), 0.0) / self._penalty
         dual = vectors @ self._along + rest / self._penalty[..., None]
         diagonal -= dual[..., -1] ** 2 / self._ones[..., None]
