@@ -122,6 +122,8 @@ class Template:
         precursor = draft.precursor()
         if peaks is None or abs(precursor[2]) > _LARGEST_CHARGE:
             return None
+        if not draft.native_id:
+            return None  # its place in the file is its id
         draft.keep_target(precursor, extra)
         varying = (draft.native_id, draft.title, draft.rt, *precursor, extra)
         return Row(block, varying, self._constants, *peaks)

@@ -226,3 +226,13 @@ def test_a_level_that_nobody_counts_to_is_none(tmp_path, cli):
     result = cli("convert", path, "-o", tmp_path / "out.h5")
     assert result.exit_code == 0, result.stderr
     assert "read 6, kept 6" in result.stderr
+
+
+def test_mzml_spectra_without_an_id_are_counted(tmp_path, cli):
+    """Those after the first, read by its pattern, had an empty id."""
+    path, out = tmp_path / "a.mzML", tmp_path / "a.h5"
+    path.write_text(mzml(*(spectrum(cv("MS:1000511", "ms level", "1") + peaks(), "") for _ in range(5))))
+    result = cli("convert", path, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    with Store(out) as store:
+        assert [one.native_id for one in store] == ["0", "1", "2", "3", "4"]
