@@ -231,7 +231,9 @@ def test_a_level_that_nobody_counts_to_is_none(tmp_path, cli):
 def test_mzml_spectra_without_an_id_are_counted(tmp_path, cli):
     """Those after the first, read by its pattern, had an empty id."""
     path, out = tmp_path / "a.mzML", tmp_path / "a.h5"
-    path.write_text(mzml(*(spectrum(cv("MS:1000511", "ms level", "1") + peaks(), "") for _ in range(5))))
+    path.write_text(
+        mzml(*(spectrum(cv("MS:1000511", "ms level", "1") + peaks(), "") for _ in range(5)))
+    )
     result = cli("convert", path, "-o", out)
     assert result.exit_code == 0, result.stderr
     with Store(out) as store:
